@@ -1,0 +1,1 @@
+"""Vectis Commerce backend."""

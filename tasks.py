@@ -1,0 +1,201 @@
+"""The command line of Vectis Images: it parses and calls, the work is in toolkit/.
+
+Nothing but Invoke is imported before a task needs it: `./invoke --list` must answer at once.
+"""
+
+import functools
+import os
+import signal
+import sys
+from pathlib import Path
+
+from invoke import Collection, Exit, task
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+def command(*args, **kwargs):
+    """An Invoke task whose errors become one message and an exit code."""
+
+    def decorate(function):
+        @functools.wraps(function)
+        def guarded(context, *positional, **named):
+            from toolkit.console import show_error
+            from toolkit.errors import Interrupted, ToolkitError
+
+            # A CI job that is cancelled gets SIGTERM: clean up as on Ctrl-C.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            try:
+                return function(context, *positional, **named)
+            except Exit:
+                raise
+            except ToolkitError as error:
+                show_error(error)
+                raise Exit(code=error.code) from None
+            except Exception as error:
+                if os.environ.get("VECTIS_DEBUG"):
+                    raise
+                show_error(
+                    ToolkitError(
+                        f"{type(error).__name__}: {error}",
+                        cause="the system refused it, or this is a fault of the toolkit",
+                        hint="VECTIS_DEBUG=1 and the same command show where",
+                    )
+                )
+                raise Exit(code=ToolkitError.code) from None
+            except KeyboardInterrupt:
+                show_error(Interrupted("interrupted"))
+                raise Exit(code=Interrupted.code) from None
+
+        return task(*args, **kwargs)(guarded)
+
+    return decorate
+
+
+@command(
+    iterable=["image"],
+    help={
+        "prod": "production images (without it: development images)",
+        "app": "the application's checkout (default: $VECTIS_APP, else examples/vectis)",
+        "image": "build only this image; give it again for more",
+        "tag": "tag the images with this instead of the version from git",
+        "platform": "platforms, separated by commas: linux/amd64,linux/arm64",
+        "builder": "a builder of docker buildx instead of the engine's own",
+        "no-cache": "build every step anew",
+        "push": "push to the registry that $VECTIS_REGISTRY names, such as ghcr.io/acme",
+        "load": "load into the engine (the default)",
+        "output": "load, push, or oci: archives in dist/oci/",
+        "bases": "where bases come from: auto, registry, mirror, stand-in",
+        "ca-bundle": "PEM file of authorities for build steps (default: this host's own)",
+        "print": "print the bake definition and build nothing",
+        "json": "print the release manifest instead of the table",
+    },
+)
+def build_images(
+    context,
+    prod=False,
+    app=None,
+    image=None,
+    tag=None,
+    platform="",
+    builder="",
+    no_cache=False,
+    push=False,
+    load=False,
+    output="",
+    bases="auto",
+    ca_bundle="",
+    print_=False,
+    json=False,
+):
+    """Build an application's images, write dist/release.json.
+
+    ./invoke build --prod                     all images of examples/vectis
+    ./invoke build --prod --app ../shop       all images of your application
+    ./invoke build --prod --image backend     one image
+    ./invoke build --prod --print | docker buildx bake -f - --print
+    """
+    from toolkit.build import Request, build, print_definition
+    from toolkit.paths import find_app, given
+    from toolkit.plan import Options, choose_output
+    from toolkit.summary import show_release
+
+    request = Request(
+        app=find_app(app),
+        images=image,
+        options=Options(
+            production=prod,
+            tag=given("--tag", tag),
+            registry=os.environ.get("VECTIS_REGISTRY", ""),
+            platforms=tuple(filter(None, platform.split(","))),
+            builder=builder,
+            no_cache=no_cache,
+            output=choose_output(output, push=push, load=load),
+        ),
+        bases=bases,
+        ca_bundle=ca_bundle,
+    )
+    if print_:
+        print(print_definition(request), end="")
+    else:
+        show_release(build(request), as_json=json)
+
+
+@command(help={"app": "the application's checkout", "json": "print the findings as JSON"})
+def doctor(context, app=None, json=False):
+    """Show what is good here and what is missing."""
+    from toolkit.doctor import examine, show
+    from toolkit.paths import find_app
+
+    findings = examine(find_app(app))
+    show(findings, as_json=json)
+    if any(finding.state == "missing" for finding in findings):
+        raise Exit(code=1)
+
+
+@command(help={"unit": "only the unit tests", "k": "only tests that match, as pytest's -k"})
+def test(context, unit=False, k=""):
+    """Run the tests: units, then all for real on an engine."""
+    from toolkit.checks import run_tests
+
+    run_tests(unit_only=unit, matching=k)
+
+
+@command(help={"fix": "mend what can be mended"})
+def lint(context, fix=False):
+    """Check the toolkit itself with every linter."""
+    from toolkit.checks import run_lint
+
+    run_lint(fix=fix)
+
+
+@command(help={"rounds": "how often each build is timed (the median counts)"})
+def bench(context, rounds="3"):
+    """Time builds beside peers, write docs/performance.md."""
+    from toolkit.checks import run_benchmark
+
+    run_benchmark(rounds)
+
+
+@command(help={"upgrade": "take the newest versions that pyproject.toml allows"})
+def lock(context, upgrade=False):
+    """Make the hash-pinned locks from pyproject.toml."""
+    from toolkit.checks import write_locks
+
+    write_locks(upgrade=upgrade)
+
+
+@command()
+def start(context):
+    """Find an engine, or start the embedded one."""
+    from toolkit.engine.commands import start
+
+    start()
+
+
+@command()
+def stop(context):
+    """Stop the embedded engine; its images stay."""
+    from toolkit.engine.commands import stop
+
+    stop()
+
+
+@command(help={"json": "print it as JSON"})
+def status(context, json=False):
+    """Show which engine is used and what it can do."""
+    from toolkit.engine.commands import status
+
+    status(as_json=json)
+
+
+@command()
+def remove(context):
+    """Delete the embedded engine, images included."""
+    from toolkit.engine.commands import remove
+
+    remove()
+
+
+namespace = Collection(doctor, test, lint, bench, lock, build=build_images)
+namespace.add_collection(Collection("engine", start, stop, status, remove))

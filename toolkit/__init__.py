@@ -1,0 +1,1 @@
+"""Vectis Images: an application checkout goes in, a release manifest comes out."""

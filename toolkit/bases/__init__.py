@@ -1,0 +1,1 @@
+"""The bases that images start FROM: resolved, locked, or made as stand-ins."""
