@@ -1,8 +1,8 @@
 """The build itself: manifest, cache, labels, outputs, the Dockerfiles alone."""
 
 import json
-import uuid
 import tarfile
+import uuid
 
 import jsonschema
 import pytest
