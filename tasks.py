@@ -67,6 +67,9 @@ def command(*args, **kwargs):
         "output": "load, push, or oci: archives in dist/oci/",
         "bases": "where bases come from: auto, registry, mirror, stand-in",
         "ca-bundle": "PEM file of authorities for build steps (default: this host's own)",
+        "geolite": "auto, required, none, or a .mmdb file or a directory of them (docs/geolite.md)",
+        "geolite-max-age": "bake in a database up to this many days old",
+        "geolite-redistribute": "push a baked database: whoever pulls it is bound by its licence",
         "print": "print the bake definition and build nothing",
         "json": "print the release manifest instead of the table",
     },
@@ -85,6 +88,9 @@ def build_images(
     output="",
     bases="auto",
     ca_bundle="",
+    geolite="auto",
+    geolite_max_age="",
+    geolite_redistribute=False,
     print_=False,
     json=False,
 ):
@@ -111,9 +117,12 @@ def build_images(
             builder=builder,
             no_cache=no_cache,
             output=choose_output(output, push=push, load=load),
+            redistribute=geolite_redistribute,
         ),
         bases=bases,
         ca_bundle=ca_bundle,
+        geolite=given("--geolite", geolite),
+        geolite_max_age=geolite_max_age,
     )
     if print_:
         print(print_definition(request), end="")
@@ -197,5 +206,33 @@ def remove(context):
     remove()
 
 
+@command(
+    help={
+        "edition": "city, country, asn; several separated by commas (default: city)",
+        "env-file": "file with MAXMIND_ACCOUNT_ID and MAXMIND_LICENSE_KEY",
+        "ca-bundle": "PEM file of authorities (default: this host's own)",
+    }
+)
+def fetch(context, edition="", env_file=None, ca_bundle=""):
+    """Bring the cached GeoLite2 databases up to date.
+
+    MAXMIND_ACCOUNT_ID and MAXMIND_LICENSE_KEY (or *_FILE) hold the credentials.
+    """
+    from toolkit.geolite.commands import fetch
+    from toolkit.paths import given
+
+    named = given("--env-file", env_file)
+    fetch(edition, Path(named) if named else None, ca_bundle)
+
+
+@command(name="status", help={"json": "print it as JSON"})
+def geolite_status(context, json=False):
+    """Show the cached databases, their ages and MaxMind's limit."""
+    from toolkit.geolite.commands import status
+
+    status(as_json=json)
+
+
 namespace = Collection(doctor, test, lint, bench, lock, build=build_images)
 namespace.add_collection(Collection("engine", start, stop, status, remove))
+namespace.add_collection(Collection("geolite", fetch, geolite_status))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,18 @@ from toolkit.app import read_app
 from toolkit.bake import define, render
 from toolkit.bakery import run_bake
 from toolkit.bases.resolve import Mode, resolve_bases
-from toolkit.ca import find_ca
-from toolkit.catalog import read_catalog
-from toolkit.console import phase, warn
+from toolkit.ca import Ca, find_ca
+from toolkit.catalog import Image, read_catalog
+from toolkit.console import phase, say, warn
 from toolkit.engine.find import find_engine
 from toolkit.errors import UsageError
 from toolkit.failures import explain_failure
 from toolkit.files import locked
+from toolkit.geolite import choose
+from toolkit.geolite.cache import Cache
 from toolkit.manifest import Release, write_release
-from toolkit.paths import CATALOG, DIST, ROOT
-from toolkit.plan import Options, check_fit, check_options, make_plan
+from toolkit.paths import CATALOG, DIST, ROOT, cache_home
+from toolkit.plan import Geolite, Options, check_fit, check_licence, check_options, make_plan
 from toolkit.prepared import Prepared
 from toolkit.progress import read_steps
 from toolkit.record import record_release
@@ -37,6 +40,8 @@ class Request:
     options: Options
     bases: str = "auto"
     ca_bundle: str = ""
+    geolite: str = "auto"
+    geolite_max_age: str = ""
     dist: Path = DIST
 
 
@@ -49,6 +54,9 @@ def prepare(request: Request) -> Prepared:
     images = catalog.choose(request.images)
     app = read_app(request.app, images)
     ca = find_ca(request.ca_bundle)
+    max_age = read_days(request.geolite_max_age) or catalog.geolite.max_age_days
+    geolite, why_not = _find_geolite(request, images, ca, max_age)
+    check_licence(request.options, geolite)
     engine = find_engine()
     if engine.root:
         needed = int(catalog.catalog.minimum_free_gb * 1e9)
@@ -72,8 +80,32 @@ def prepare(request: Request) -> Prepared:
         dist=request.dist,
         containerd=engine.containerd,
         secrets=tuple(ca.bake_secrets()),
+        geolite=geolite,
     )
-    return Prepared(plan, images, engine)
+    return Prepared(plan, images, engine, why_not)
+
+
+def read_days(text: str) -> float:
+    """The value of `--geolite-max-age`; 0 when it was not given."""
+    if text and not re.fullmatch(r"[1-9]\d{0,4}", text):
+        raise UsageError(f"--geolite-max-age takes a number of days from 1 up, not {text!r}")
+    return float(text or 0)
+
+
+def _find_geolite(
+    request: Request, images: dict[str, Image], ca: Ca, max_age: float
+) -> tuple[Geolite | None, str]:
+    """The databases that these images ask for, ready to be baked in, or why there are none."""
+    editions = [edition for image in images.values() for edition in image.geolite]
+    if not request.options.production:
+        return None, ""
+    cache = Cache(cache_home())
+    wanted = choose.Request(request.geolite, max_age, os.environ, ca)
+    chosen = choose.choose_databases(wanted, list(dict.fromkeys(editions)), cache)
+    if not chosen.databases:
+        return None, chosen.missing
+    databases = tuple(found.database for found in chosen.databases)
+    return Geolite(cache.stage(list(chosen.databases)), databases), ""
 
 
 def print_definition(request: Request) -> str:
@@ -92,6 +124,8 @@ def build(request: Request) -> Release:
         plan = prepared.plan
         for message in _warnings(prepared):
             warn(message)
+        if prepared.without_geolite:
+            say(f"no GeoLite2 database is baked in: {prepared.without_geolite}", "dim")
         if plan.options.output == "oci":
             (plan.dist / "oci").mkdir(parents=True, exist_ok=True)
         start = time.monotonic()

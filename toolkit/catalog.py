@@ -33,6 +33,12 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     reference: Annotated[str, Meta(pattern="^[a-z0-9./_-]+:[A-Za-z0-9._-]+$")]
 
 
+class Geolite(msgspec.Struct, frozen=True, kw_only=True):
+    """`[geolite]`: a database that is older than `max_age_days` is not baked in."""
+
+    max_age_days: Positive = 30
+
+
 class Dev(msgspec.Struct, frozen=True, kw_only=True):
     """The development variant of an image: its Dockerfile and target (empty: the last stage)."""
 
@@ -54,12 +60,14 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     budget_mb: Positive
     gate: str = ""
     roles: list[Literal["api", "worker", "consumer", "migrate", "seed"]] = []
+    geolite: list[Literal["GeoLite2-City", "GeoLite2-Country", "GeoLite2-ASN"]] = []
 
 
 class Catalog(msgspec.Struct, frozen=True, kw_only=True):
     """The whole file."""
 
     catalog: Settings
+    geolite: Geolite
     base: dict[Name, Base]
     image: dict[Name, Image]
 
@@ -103,7 +111,7 @@ def parse_catalog(data: dict[str, Any], origin: str) -> Catalog:
 
 def _check_tables(data: dict[str, Any]) -> list[str]:
     findings = [
-        f"{key}: unknown table; allowed: catalog, base, image"
+        f"{key}: unknown table; allowed: {', '.join(Catalog.__struct_fields__)}"
         for key in data
         if key not in Catalog.__struct_fields__
     ]
@@ -112,6 +120,7 @@ def _check_tables(data: dict[str, Any]) -> list[str]:
             findings.append(f"{key}: a table with at least one entry is needed")
             return findings
     findings += _check("catalog", data["catalog"], Settings)
+    findings += _check("geolite", data["geolite"], Geolite)
     for group, kind in (("base", Base), ("image", Image)):
         for name, table in data[group].items():
             findings += _check_value(f"{group}.{name}", name, Name)

@@ -13,7 +13,7 @@ from toolkit.errors import BuildError, GateError, ProgramError, UsageError
 from toolkit.paths import ROOT
 from toolkit.process import attend, run
 
-_SHELL = ("invoke", ".ci/run")
+_SHELL = ("invoke", ".ci/run", "scripts/geolite-refresh")
 _DOCKERFILES = (
     "images/backend/Dockerfile",
     "images/backend/Dockerfile.prod",

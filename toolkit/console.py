@@ -55,6 +55,35 @@ def phase(title: str) -> Iterator[None]:
     say(f"    ✓ {title} ({format_seconds(time.monotonic() - start)})", "green")
 
 
+class Meter:
+    """How far a long transfer is, in one line of a terminal; elsewhere nothing is shown.
+
+    `total` is in bytes, 0 where it is not known.
+    """
+
+    _EVERY = 0.1
+
+    def __init__(self, label: str, total: int) -> None:
+        self._label, self._total, self._done, self._shown = label, total, 0, 0.0
+
+    def __enter__(self) -> Meter:
+        return self
+
+    def advance(self, size: int) -> None:
+        """Count `size` more bytes."""
+        self._done += size
+        now = time.monotonic()
+        if sys.stderr.isatty() and now - self._shown > self._EVERY:
+            self._shown = now
+            of = f" of {format_bytes(self._total)}" if self._total else ""
+            print(f"\r{self._label}: {format_bytes(self._done)}{of}\033[K", end="", file=sys.stderr)
+            sys.stderr.flush()
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
 def show_error(error: ToolkitError) -> None:
     """Print what failed, the likely cause and the next command: to stderr, redacted."""
     if os.environ.get("GITHUB_ACTIONS") == "true":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,6 +18,9 @@ from toolkit.console import format_bytes, paint
 from toolkit.engine.find import Engine, find_engine, find_plugin
 from toolkit.engine.packages import require_apt
 from toolkit.errors import ToolkitError
+from toolkit.geolite.cache import Cache
+from toolkit.geolite.credentials import find_credentials
+from toolkit.geolite.model import EDITIONS
 from toolkit.paths import CATALOG, cache_home
 from toolkit.process import run
 
@@ -42,6 +46,7 @@ def examine(app: Path) -> list[Finding]:
     _examine_disk(findings, engine)
     _examine_registry(findings, engine)
     _try(findings, "CA", _describe_ca)
+    _examine_geolite(findings)
     _examine_app(findings, app)
     return findings
 
@@ -126,6 +131,23 @@ def _describe_buildx() -> str:
 def _describe_ca() -> str:
     ca = find_ca("")
     return f"{ca.bundle} ({ca.origin})" if ca.bundle else "the public ones"
+
+
+def _examine_geolite(findings: list[Finding]) -> None:
+    try:
+        credentials = find_credentials(os.environ, None)
+    except ToolkitError as error:
+        findings.append(Finding("GeoLite2", "missing", error.message, error.hint))
+        return
+    cached = Cache(cache_home()).find(EDITIONS[0])
+    if cached or credentials:
+        copy = f"of {cached.database.built[:10]} is cached" if cached else "is fetched by a build"
+        findings.append(Finding("GeoLite2", "good", f"{EDITIONS[0]} {copy}"))
+        return
+    advice = "images are built without a database; MAXMIND_ACCOUNT_ID and MAXMIND_LICENSE_KEY"
+    findings.append(
+        Finding("GeoLite2", "limited", "no credentials and no copy", f"{advice} (docs/geolite.md)")
+    )
 
 
 def _examine_app(findings: list[Finding], app: Path) -> None:

@@ -97,6 +97,30 @@ class ProgramError(ToolkitError):
     code = 50
 
 
+class GeoliteCredentialsError(ToolkitError):
+    """MaxMind refused the account id or the licence key, or one of them is missing."""
+
+    code = 60
+
+
+class GeoliteFetchError(ToolkitError):
+    """A GeoLite2 database could not be downloaded, or what came is not one."""
+
+    code = 61
+
+
+class GeoliteQuotaError(ToolkitError):
+    """MaxMind's limit of downloads is used up; asking again would not help."""
+
+    code = 62
+
+
+class GeoliteMissingError(ToolkitError):
+    """A build needs a GeoLite2 database and there is none that is young enough."""
+
+    code = 63
+
+
 class Interrupted(ToolkitError):
     """Ctrl-C: the shell's convention for a process ended by SIGINT."""
 

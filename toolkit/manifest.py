@@ -13,6 +13,7 @@ import msgspec
 
 from toolkit.errors import CatalogError
 from toolkit.files import write_atomically
+from toolkit.geolite.model import Database
 
 SCHEMA = 1
 
@@ -27,7 +28,10 @@ class BaseRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ImageRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One image. Sizes are bytes, unpacked; `seconds` adds up the steps that ran for it."""
+    """One image. Sizes are bytes, unpacked; `seconds` adds up the steps that ran for it.
+
+    `geolite`: the databases baked in; null for an image that asks for none.
+    """
 
     name: str
     tags: list[str]
@@ -40,6 +44,7 @@ class ImageRecord(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float
     cached: bool
     gates: dict[str, str]
+    geolite: list[Database] | None = None
     evidence: dict[str, Any] = {}
 
 

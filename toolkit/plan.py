@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -13,6 +13,7 @@ from toolkit.app import App
 from toolkit.bases.model import ResolvedBase
 from toolkit.catalog import Catalog, Image
 from toolkit.errors import UsageError
+from toolkit.geolite.model import Database
 from toolkit.paths import ROOT
 
 Output = Literal["load", "push", "oci"]
@@ -43,6 +44,15 @@ class Options:
     builder: str = ""
     no_cache: bool = False
     output: Output = "load"
+    redistribute: bool = False
+
+
+@dataclass(frozen=True)
+class Geolite:
+    """The databases of a build, in a directory that is their build context."""
+
+    directory: Path
+    databases: tuple[Database, ...]
 
 
 @dataclass(frozen=True)
@@ -60,6 +70,7 @@ class PlannedImage:
     contexts: dict[str, str]
     secrets: tuple[str, ...]
     over: str
+    geolite: tuple[Database, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,7 +83,7 @@ class Plan:
     options: Options
     dist: Path
     containerd: bool
-    secrets: tuple[str, ...] = field(default=())
+    secrets: tuple[str, ...] = ()
 
 
 def check_options(options: Options) -> None:
@@ -119,6 +130,17 @@ def check_fit(options: Options, bases: dict[str, ResolvedBase], *, containerd: b
         )
 
 
+def check_licence(options: Options, geolite: Geolite | None) -> None:
+    """Raise `UsageError` for a push of a baked database that was not asked for by name."""
+    if geolite and options.output == "push" and not options.redistribute:
+        raise UsageError(
+            "a push would pass GeoLite2 on to everybody who can pull the image",
+            cause="MaxMind's licence binds them too: attribution, and old databases destroyed"
+            " (docs/geolite.md)",
+            hint="--geolite-redistribute if you keep it, or --geolite none",
+        )
+
+
 def make_plan(
     *,
     catalog: Catalog,
@@ -129,16 +151,18 @@ def make_plan(
     dist: Path,
     containerd: bool,
     secrets: tuple[str, ...] = (),
+    geolite: Geolite | None = None,
 ) -> Plan:
     """Decide what is built from what.
 
     `bases`: by their name in the catalog. `dist`: the directory of the manifest and of OCI
-    archives. `containerd`: whether the engine has the containerd image
-    store. `secrets`: bake
-    `secret` entries for steps that reach the network.
+    archives. `containerd`: whether the engine has the containerd image store. `secrets`: bake
+    `secret` entries for steps that reach the network. `geolite`: what images that ask for a
+    database get.
     """
     planned = tuple(
-        _plan_image(catalog, name, image, app, bases, options) for name, image in images.items()
+        _plan_image(catalog, name, image, app, bases, options, geolite)
+        for name, image in images.items()
     )
     return Plan(app, planned, bases, options, dist, containerd, secrets)
 
@@ -150,12 +174,20 @@ def _plan_image(
     app: App,
     bases: dict[str, ResolvedBase],
     options: Options,
+    geolite: Geolite | None,
 ) -> PlannedImage:
     variant = image if options.production else image.dev
     tag = options.tag or (app.version if options.production else "dev")
     args = {"SOURCE_DATE_EPOCH": str(app.epoch)}
     if options.production:
         args["HEALTH_PATH"] = image.health
+    contexts = {bases[base].reference: bases[base].context for base in image.bases}
+    labels = _labels(catalog, name, app, bases[image.bases[0]], image.roles)
+    baked = geolite if geolite and image.geolite and options.production else None
+    if baked:
+        contexts["geolite"] = str(baked.directory)
+        labels["com.vectis.geolite.type"] = " ".join(one.edition for one in baked.databases)
+        labels["com.vectis.geolite.built"] = " ".join(one.built for one in baked.databases)
     return PlannedImage(
         name=name,
         context=app.root / image.context,
@@ -163,11 +195,12 @@ def _plan_image(
         target=variant.target,
         gate=image.gate if options.production else "",
         tags=("/".join(filter(None, (options.registry, catalog.catalog.name, f"{name}:{tag}"))),),
-        labels=_labels(catalog, name, app, bases[image.bases[0]], image.roles),
+        labels=labels,
         args=args,
-        contexts={bases[base].reference: bases[base].context for base in image.bases},
+        contexts=contexts,
         secrets=app.secrets.get(image.context, ()),
         over=image.over,
+        geolite=baked.databases if baked else (),
     )
 
 

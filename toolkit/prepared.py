@@ -16,3 +16,5 @@ class Prepared:
     plan: Plan
     images: dict[str, Image]
     engine: Engine
+    without_geolite: str = ""
+    """Why no database is baked in, where one could be."""

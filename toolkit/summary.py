@@ -9,7 +9,7 @@ from toolkit.console import format_bytes, format_seconds, render_markdown, rende
 from toolkit.manifest import ImageRecord, Release, encode_release
 from toolkit.paths import DIST, ROOT
 
-_HEADER = ("IMAGE", "TAG", "DIGEST", "SIZE", "OVER BASE", "SECONDS", "BUILT", "GATES")
+_HEADER = ("IMAGE", "TAG", "DIGEST", "SIZE", "OVER BASE", "SECONDS", "BUILT", "GEOLITE2", "GATES")
 _RIGHT = {3, 4, 5}
 
 
@@ -53,5 +53,13 @@ def _row(image: ImageRecord) -> tuple[str, ...]:
         "-" if image.size_over_base is None else format_bytes(image.size_over_base),
         f"{image.seconds:.1f}",
         "cached" if image.cached else "built",
+        _geolite(image),
         gates or "-",
     )
+
+
+def _geolite(image: ImageRecord) -> str:
+    if image.geolite is None:
+        return "-"
+    named = (f"{one.edition.removeprefix('GeoLite2-')} {one.built[:10]}" for one in image.geolite)
+    return ", ".join(named) or "none"

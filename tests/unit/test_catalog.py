@@ -46,7 +46,11 @@ def test_the_shipped_catalog_is_right():
         ("[base.debian]", "[base.Debian]", "base.Debian: Expected `str` matching"),
         ('"python:3.12-slim"', '"python"', "base.python.reference"),
         ('name = "vectis"', "name = 7", "catalog.name: Expected `str`, got `int`"),
-        ("[catalog]", "[catalogue]", "catalogue: unknown table; allowed: catalog, base, image"),
+        (
+            "[catalog]",
+            "[catalogue]",
+            "catalogue: unknown table; allowed: catalog, geolite, base, image",
+        ),
     ],
 )
 def test_a_wrong_entry_is_named_with_what_is_allowed(old, new, named):

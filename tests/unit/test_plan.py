@@ -10,8 +10,17 @@ from toolkit.bake import define, define_report, render
 from toolkit.bases.model import ResolvedBase
 from toolkit.catalog import read_catalog
 from toolkit.errors import UsageError
+from toolkit.geolite.model import Database
 from toolkit.paths import CATALOG, ROOT
-from toolkit.plan import Options, check_fit, check_options, choose_output, make_plan
+from toolkit.plan import (
+    Geolite,
+    Options,
+    check_fit,
+    check_licence,
+    check_options,
+    choose_output,
+    make_plan,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 APP = App(
@@ -24,7 +33,13 @@ APP = App(
 )
 
 
-def make(options: Options, *, containerd=True, source="registry"):
+CITY = Database(
+    edition="GeoLite2-City", built="2025-12-30T10:00:00Z", sha256="c1" * 32, size=65_000_000
+)
+GEOLITE = Geolite(Path("/cache/geolite/contexts/abc"), (CITY,))
+
+
+def make(options: Options, *, containerd=True, source="registry", geolite=None):
     catalog = read_catalog(CATALOG)
     bases = {
         name: ResolvedBase(
@@ -41,6 +56,7 @@ def make(options: Options, *, containerd=True, source="registry"):
         dist=Path("/dist"),
         containerd=containerd,
         secrets=("id=ca,src=/ca.pem",),
+        geolite=geolite,
     )
 
 
@@ -61,6 +77,29 @@ def make(options: Options, *, containerd=True, source="registry"):
 def test_the_definition_is_the_golden_one(name, options):
     text = render(define(make(options))).replace(str(ROOT), "/toolkit")
     assert text == (GOLDEN / f"{name}.json").read_text()
+
+
+def test_a_database_is_a_context_and_two_labels_of_the_image_that_asks_for_it():
+    with_it = define(make(Options(), geolite=GEOLITE))["target"]
+    without = define(make(Options()))["target"]
+    assert with_it["storefront"] == without["storefront"]
+    backend = with_it["backend"]
+    assert backend["contexts"].pop("geolite") == "/cache/geolite/contexts/abc"
+    assert backend["labels"].pop("com.vectis.geolite.type") == "GeoLite2-City"
+    assert backend["labels"].pop("com.vectis.geolite.built") == "2025-12-30T10:00:00Z"
+    assert backend == without["backend"]
+    development = Options(production=False)
+    assert define(make(development, geolite=GEOLITE)) == define(make(development))
+
+
+def test_a_database_is_pushed_only_when_that_is_asked_for():
+    push = Options(output="push", registry="ghcr.io/acme")
+    check_licence(push, None)
+    check_licence(Options(), GEOLITE)
+    check_licence(Options(output="push", registry="ghcr.io/acme", redistribute=True), GEOLITE)
+    with pytest.raises(UsageError, match="pass GeoLite2 on") as raised:
+        check_licence(push, GEOLITE)
+    assert "--geolite-redistribute" in raised.value.hint
 
 
 def test_the_definition_says_where_images_go():
