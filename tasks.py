@@ -130,6 +130,37 @@ def build_images(
         show_release(build(request), as_json=json)
 
 
+@command(
+    iterable=["image"],
+    help={
+        "image": "verify only this image; give it again for more",
+        "manifest": "the manifest of the images (default: dist/release.json)",
+        "against": "the manifest of the last release, to compare sizes with",
+        "reproducible": "also build the images again from nothing, and compare",
+        "app": "the checkout that --reproducible builds (default: as for build)",
+        "json": "print every verdict as JSON",
+    },
+)
+def verify(
+    context, image=None, manifest=None, against=None, reproducible=False, app=None, json=False
+):
+    """Check the built images against the image contract.
+
+    Reads their layers and runs them: docs/images.md lists the rules. The evidence goes into
+    the manifest.
+    """
+    from toolkit.paths import DIST, find_app, given
+    from toolkit.verify.commands import verify
+
+    verify(
+        Path(given("--manifest", manifest) or DIST / "release.json"),
+        images=image,
+        against=Path(against) if given("--against", against) else None,
+        reproducible=find_app(app) if reproducible else None,
+        as_json=json,
+    )
+
+
 @command(help={"app": "the application's checkout", "json": "print the findings as JSON"})
 def doctor(context, app=None, json=False):
     """Show what is good here and what is missing."""
@@ -233,6 +264,6 @@ def geolite_status(context, json=False):
     status(as_json=json)
 
 
-namespace = Collection(doctor, test, lint, bench, lock, build=build_images)
+namespace = Collection(verify, doctor, test, lint, bench, lock, build=build_images)
 namespace.add_collection(Collection("engine", start, stop, status, remove))
 namespace.add_collection(Collection("geolite", fetch, geolite_status))

@@ -39,6 +39,19 @@ class Geolite(msgspec.Struct, frozen=True, kw_only=True):
     max_age_days: Positive = 30
 
 
+class Verify(msgspec.Struct, frozen=True, kw_only=True):
+    """`[verify]`: limits in seconds, 10^6 bytes and percent; `forbidden` are shell patterns.
+
+    A pattern is matched against the whole path, and `*` also matches `/` (fnmatch).
+    """
+
+    healthy_seconds: Positive = 15
+    stop_seconds: Positive = 10
+    memory_mb: Positive = 512
+    growth_percent: Positive = 5
+    forbidden: list[str] = []
+
+
 class Dev(msgspec.Struct, frozen=True, kw_only=True):
     """The development variant of an image: its Dockerfile and target (empty: the last stage)."""
 
@@ -60,6 +73,9 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
     budget_mb: Positive
     gate: str = ""
     roles: list[Literal["api", "worker", "consumer", "migrate", "seed"]] = []
+    environment: dict[str, str] = {}
+    required: list[str] = []
+    wrong: dict[str, str] = {}
     geolite: list[Literal["GeoLite2-City", "GeoLite2-Country", "GeoLite2-ASN"]] = []
 
 
@@ -68,6 +84,7 @@ class Catalog(msgspec.Struct, frozen=True, kw_only=True):
 
     catalog: Settings
     geolite: Geolite
+    verify: Verify
     base: dict[Name, Base]
     image: dict[Name, Image]
 
@@ -121,6 +138,7 @@ def _check_tables(data: dict[str, Any]) -> list[str]:
             return findings
     findings += _check("catalog", data["catalog"], Settings)
     findings += _check("geolite", data["geolite"], Geolite)
+    findings += _check("verify", data["verify"], Verify)
     for group, kind in (("base", Base), ("image", Image)):
         for name, table in data[group].items():
             findings += _check_value(f"{group}.{name}", name, Name)

@@ -29,8 +29,8 @@ def wait_healthy(one, seconds=30):
 
 
 def workers_of(one):
-    _, output = one.exec_run(["cat", "/proc/1/cmdline"])
-    words = output.decode().split("\0")
+    _, output = one.exec_run(["sh", "-c", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"])
+    words = output.decode().split()
     return int(words[words.index("--workers") + 1])
 
 

@@ -1,0 +1,1 @@
+"""The image contract: rules checked from outside on a built image, by reading and running it."""

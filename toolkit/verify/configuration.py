@@ -1,0 +1,86 @@
+"""Rules on an image's configuration, history and manifest record. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from toolkit.console import format_bytes
+from toolkit.manifest import ImageRecord
+from toolkit.verify.model import Subject, Verdict
+
+_LABELS = ("title", "version", "revision", "created", "base.name", "base.digest")
+_SECRET_NAME = re.compile(
+    r"\b[A-Z0-9_]*(?:SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|(?:API|LICENSE|ACCESS|MASTER)_KEY)"
+    r"[A-Z0-9_]*=(?![\s\"']*(?:$|\s))[^\s]{3,}"
+)
+_SECRET_VALUE = re.compile(
+    r"gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|dop_v1_[0-9a-f]{40,}|glpat-[\w-]{20,}"
+    r"|xox[abprs]-[\w-]{10,}|-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s@]+@"
+)
+"""Forms of well-known tokens, of private keys, and credentials in a URL."""
+
+
+def check_configuration(subject: Subject) -> Iterator[Verdict]:
+    """User, labels, health check, and secrets in what everybody can read of an image."""
+    config = subject.details["Config"]
+    user = str(config.get("User") or "")
+    root = user.partition(":")[0] in ("", "0", "root")
+    yield Verdict("user", user or "root", "USER 10001:10001 in the last stage" if root else "")
+    yield _check_labels(config.get("Labels") or {})
+    health = (config.get("Healthcheck") or {}).get("Test") or ["NONE"]
+    fix = "add HEALTHCHECK to the last stage" if health == ["NONE"] else ""
+    yield Verdict("healthcheck", " ".join(health), fix)
+    yield _check_secrets(subject)
+
+
+def check_size(subject: Subject, last: ImageRecord | None) -> Iterator[Verdict]:
+    """The budget over the base, and the growth since the last release, databases not counted."""
+    ours = _own_size(subject.record)
+    if ours is None:
+        fix = "build with --load: the engine that has the image knows its size"
+        yield Verdict("budget", "the manifest has no size", fix)
+        return
+    budget = subject.entry.budget_mb * 1e6
+    seen = f"{format_bytes(ours)} over base, of {format_bytes(budget)}"
+    over = "take something out, or raise budget_mb in images/images.toml" if ours > budget else ""
+    yield Verdict("budget", seen, over)
+    before = subject.record.size and last and last.size
+    if not last or not before:
+        yield Verdict("growth", "no last release to compare with (--against MANIFEST)")
+        return
+    grown = 100 * ((subject.record.size or 0) - before) / before
+    seen = f"{grown:+.1f}% since {format_bytes(before)}, of {subject.limits.growth_percent:g}%"
+    too_much = grown > subject.limits.growth_percent
+    fix = "see what came in (docker history), or accept it: verify.growth_percent"
+    yield Verdict("growth", seen, fix if too_much else "")
+
+
+def _own_size(record: ImageRecord) -> int | None:
+    if record.size_over_base is None:
+        return None
+    return record.size_over_base - sum(database.size for database in record.geolite or [])
+
+
+def _check_labels(labels: dict[str, str]) -> Verdict:
+    missing = [name for name in _LABELS if not labels.get(f"org.opencontainers.image.{name}")]
+    seen = f"missing: {', '.join(missing)}" if missing else f"{len(labels)} labels"
+    return Verdict(
+        "labels", seen, "build it with ./invoke build, in a git checkout" * bool(missing)
+    )
+
+
+def _check_secrets(subject: Subject) -> Verdict:
+    """Only in what the image adds to its base: Python's own has a GPG_KEY, which is public."""
+    base = set(subject.base["Config"].get("Env") or [])
+    added = [line for line in subject.details["Config"].get("Env") or [] if line not in base]
+    found = []
+    for text in (*added, *subject.steps):
+        for match in (*_SECRET_NAME.finditer(text), *_SECRET_VALUE.finditer(text)):
+            found.append(match[0].partition("=")[0][:24])
+    if not found:
+        return Verdict(
+            "history", f"{len(subject.steps)} steps and {len(added)} variables, no secret"
+        )
+    seen = f"looks like a secret: {', '.join(dict.fromkeys(found))}"
+    return Verdict("history", seen, "hand it in as a build secret (RUN --mount=type=secret)")
