@@ -89,7 +89,7 @@ def build_images(
     bases="auto",
     ca_bundle="",
     geolite="auto",
-    geolite_max_age="",
+    geolite_max_age=None,
     geolite_redistribute=False,
     print_=False,
     json=False,
@@ -122,7 +122,7 @@ def build_images(
         bases=bases,
         ca_bundle=ca_bundle,
         geolite=given("--geolite", geolite),
-        geolite_max_age=geolite_max_age,
+        geolite_max_age=given("--geolite-max-age", geolite_max_age),
     )
     if print_:
         print(print_definition(request), end="")
@@ -159,6 +159,95 @@ def verify(
         reproducible=find_app(app) if reproducible else None,
         as_json=json,
     )
+
+
+_STACK = {
+    "prod": "the production stack, docker-compose.prod.yml (without it: development)",
+    "env-file": "file with the variables of docs/running.md",
+    "profile": "third-party services to run: services (all), or one's name; give it again for more",
+    "app": "the application's checkout (default: $VECTIS_APP, else examples/vectis)",
+}
+
+
+def open_stack(prod, env_file, profile, app, *, starting=False):
+    """Both stacks take the same options."""
+    from toolkit.paths import find_app, given
+    from toolkit.stack.compose import open_stack
+
+    return open_stack(
+        production=prod, env_file=given("--env-file", env_file), profiles=profile,
+        app=find_app(app), starting=starting,
+    )  # fmt: skip
+
+
+@command(iterable=["profile", "scale"], help={**_STACK, "scale": "SERVICE=NUMBER, such as api=3"})
+def up(context, prod=False, env_file=None, profile=None, app=None, scale=None):
+    """Start the whole product and wait until it is healthy.
+
+    ./invoke up                                       development: reload on change
+    ./invoke up --prod --env-file shop.env --scale api=3
+    """
+    from toolkit.stack.commands import up
+    from toolkit.stack.model import read_scale
+
+    read_scale(scale)
+    up(open_stack(prod, env_file, profile, app, starting=True), scale)
+
+
+@command(iterable=["profile"], help={**_STACK, "volumes": "delete the data, too"})
+def down(context, prod=False, env_file=None, profile=None, app=None, volumes=False):
+    """Stop the product; its data stays."""
+    from toolkit.stack.commands import down
+
+    down(open_stack(prod, env_file, profile, app), volumes=volumes)
+
+
+@command(
+    positional=["service"],
+    optional=["service"],
+    iterable=["profile"],
+    help={**_STACK, "service": "only this one", "follow": "go on printing"},
+)
+def logs(context, service="", prod=False, env_file=None, profile=None, app=None, follow=False):
+    """Print what the services have logged."""
+    from toolkit.stack.commands import logs
+
+    logs(open_stack(prod, env_file, profile, app), [service] if service else [], follow=follow)
+
+
+@command(iterable=["profile"], help=_STACK)
+def ps(context, prod=False, env_file=None, profile=None, app=None):
+    """Show what runs and where it is reached."""
+    from toolkit.stack.commands import ps
+
+    ps(open_stack(prod, env_file, profile, app))
+
+
+@command(iterable=["profile"], help=_STACK)
+def migrate(context, prod=False, env_file=None, profile=None, app=None):
+    """Bring the database's schema up to date."""
+    from toolkit.stack.commands import run_once
+
+    run_once(open_stack(prod, env_file, profile, app, starting=True), "migrate")
+
+
+@command(iterable=["profile"], help=_STACK)
+def seed(context, prod=False, env_file=None, profile=None, app=None):
+    """Add first products, settings and the administrator."""
+    from toolkit.stack.commands import run_once
+
+    run_once(open_stack(prod, env_file, profile, app, starting=True), "seed")
+
+
+@command(
+    positional=["service"], iterable=["profile"],
+    help={**_STACK, "service": "api, worker, storefront or admin"},
+)  # fmt: skip
+def roll(context, service, prod=False, env_file=None, profile=None, app=None):
+    """Replace a service's replicas without a failed request."""
+    from toolkit.stack.commands import roll
+
+    roll(open_stack(prod, env_file, profile, app, starting=True), service)
 
 
 @command(help={"app": "the application's checkout", "json": "print the findings as JSON"})
@@ -244,7 +333,7 @@ def remove(context):
         "ca-bundle": "PEM file of authorities (default: this host's own)",
     }
 )
-def fetch(context, edition="", env_file=None, ca_bundle=""):
+def fetch(context, edition=None, env_file=None, ca_bundle=None):
     """Bring the cached GeoLite2 databases up to date.
 
     MAXMIND_ACCOUNT_ID and MAXMIND_LICENSE_KEY (or *_FILE) hold the credentials.
@@ -253,7 +342,8 @@ def fetch(context, edition="", env_file=None, ca_bundle=""):
     from toolkit.paths import given
 
     named = given("--env-file", env_file)
-    fetch(edition, Path(named) if named else None, ca_bundle)
+    bundle = given("--ca-bundle", ca_bundle)
+    fetch(given("--edition", edition), Path(named) if named else None, bundle)
 
 
 @command(name="status", help={"json": "print it as JSON"})
@@ -264,6 +354,21 @@ def geolite_status(context, json=False):
     status(as_json=json)
 
 
-namespace = Collection(verify, doctor, test, lint, bench, lock, build=build_images)
+namespace = Collection(
+    verify,
+    up,
+    down,
+    logs,
+    ps,
+    migrate,
+    seed,
+    roll,
+    doctor,
+    test,
+    lint,
+    bench,
+    lock,
+    build=build_images,
+)
 namespace.add_collection(Collection("engine", start, stop, status, remove))
 namespace.add_collection(Collection("geolite", fetch, geolite_status))

@@ -94,18 +94,23 @@ def read_days(text: str) -> float:
 
 def _find_geolite(
     request: Request, images: dict[str, Image], ca: Ca, max_age: float
-) -> tuple[Geolite | None, str]:
-    """The databases that these images ask for, ready to be baked in, or why there are none."""
-    editions = [edition for image in images.values() for edition in image.geolite]
+) -> tuple[dict[str, Geolite], str]:
+    """What the images that ask for a database get, ready to be baked in, or why it is nothing."""
     if not request.options.production:
-        return None, ""
+        if request.geolite not in ("auto", "none"):
+            raise UsageError("--geolite is for production images", hint="add --prod")
+        return {}, ""
+    editions = {edition: None for image in images.values() for edition in image.geolite}
     cache = Cache(cache_home())
     wanted = choose.Request(request.geolite, max_age, os.environ, ca)
-    chosen = choose.choose_databases(wanted, list(dict.fromkeys(editions)), cache)
-    if not chosen.databases:
-        return None, chosen.missing
-    databases = tuple(found.database for found in chosen.databases)
-    return Geolite(cache.stage(list(chosen.databases)), databases), ""
+    chosen = choose.choose_databases(wanted, list(editions), cache)
+    geolite = {}
+    for name, image in images.items():
+        found = [one for one in chosen.databases if one.database.edition in image.geolite]
+        if found:
+            databases = tuple(one.database for one in found)
+            geolite[name] = Geolite(cache.stage(found), databases)
+    return geolite, chosen.missing
 
 
 def print_definition(request: Request) -> str:

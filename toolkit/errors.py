@@ -121,6 +121,12 @@ class GeoliteMissingError(ToolkitError):
     code = 63
 
 
+class StackError(ToolkitError):
+    """A service of the running product did not start, or ended."""
+
+    code = 70
+
+
 class Interrupted(ToolkitError):
     """Ctrl-C: the shell's convention for a process ended by SIGINT."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast, get_args
@@ -130,7 +130,7 @@ def check_fit(options: Options, bases: dict[str, ResolvedBase], *, containerd: b
         )
 
 
-def check_licence(options: Options, geolite: Geolite | None) -> None:
+def check_licence(options: Options, geolite: Mapping[str, Geolite]) -> None:
     """Raise `UsageError` for a push of a baked database that was not asked for by name."""
     if geolite and options.output == "push" and not options.redistribute:
         raise UsageError(
@@ -151,17 +151,17 @@ def make_plan(
     dist: Path,
     containerd: bool,
     secrets: tuple[str, ...] = (),
-    geolite: Geolite | None = None,
+    geolite: Mapping[str, Geolite] = {},
 ) -> Plan:
     """Decide what is built from what.
 
     `bases`: by their name in the catalog. `dist`: the directory of the manifest and of OCI
     archives. `containerd`: whether the engine has the containerd image store. `secrets`: bake
-    `secret` entries for steps that reach the network. `geolite`: what images that ask for a
-    database get.
+    `secret` entries for steps that reach the network. `geolite`: the
+    databases of the images that get some.
     """
     planned = tuple(
-        _plan_image(catalog, name, image, app, bases, options, geolite)
+        _plan_image(catalog, name, image, app, bases, options, geolite.get(name))
         for name, image in images.items()
     )
     return Plan(app, planned, bases, options, dist, containerd, secrets)
@@ -183,11 +183,10 @@ def _plan_image(
         args["HEALTH_PATH"] = image.health
     contexts = {bases[base].reference: bases[base].context for base in image.bases}
     labels = _labels(catalog, name, app, bases[image.bases[0]], image.roles)
-    baked = geolite if geolite and image.geolite and options.production else None
-    if baked:
-        contexts["geolite"] = str(baked.directory)
-        labels["com.vectis.geolite.type"] = " ".join(one.edition for one in baked.databases)
-        labels["com.vectis.geolite.built"] = " ".join(one.built for one in baked.databases)
+    if geolite:
+        contexts["geolite"] = str(geolite.directory)
+        labels["com.vectis.geolite.type"] = " ".join(one.edition for one in geolite.databases)
+        labels["com.vectis.geolite.built"] = " ".join(one.built for one in geolite.databases)
     return PlannedImage(
         name=name,
         context=app.root / image.context,
@@ -200,7 +199,7 @@ def _plan_image(
         contexts=contexts,
         secrets=app.secrets.get(image.context, ()),
         over=image.over,
-        geolite=baked.databases if baked else (),
+        geolite=geolite.databases if geolite else (),
     )
 
 

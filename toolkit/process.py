@@ -121,9 +121,9 @@ def stream(
     return Completed(tuple(argv), process.returncode, "", text)
 
 
-def attend(argv: Sequence[str], *, cwd: Path) -> int:
+def attend(argv: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None) -> int:
     """Run a program on this process's own terminal and return its exit status."""
-    process = _start(argv, env=None, cwd=cwd, echo=True, stdout=None, stderr=None)
+    process = _start(argv, env=env, cwd=cwd, echo=True, stdout=None, stderr=None)
     with _ended(process):
         return process.wait()
 

@@ -242,40 +242,49 @@ def test_an_image_without_a_database_gets_one_at_run_time(
 
 def test_a_disk_that_fills_up_keeps_the_database(client, tags, maxmind, environment):
     """In a container whose directory has 64 kB: the program of the image."""
+    maxmind.archives[CITY] = pack_database(CITY, days_old=5)
     maxmind.archives["GeoLite2-ASN"] = os.urandom(200_000)
+    first = "vectis-geolite"
     output = client.containers.run(
-        tags["backend"], ["sh", "-c", "vectis-geolite /geolite GeoLite2-ASN; ls -A /geolite"],
+        tags["backend"], ["sh", "-c", f"{first}; vectis-geolite /geolite GeoLite2-ASN; ls -A /geolite"],
         environment={**maxmind.environment, "SSL_CERT_FILE": "/ca.pem"},
         volumes={str(maxmind.ca): {"bind": "/ca.pem", "mode": "ro"}},
         tmpfs={"/geolite": "size=64k,uid=10001"}, remove=True, stderr=True,
     ).decode()  # fmt: skip
     assert "No space left on device" in output
-    assert output.split("\n")[-2] == ".lock"
+    assert output.split("\n")[-4:-1] == [f".{CITY}.sha256", ".lock", f"{CITY}.mmdb"]
 
 
 def test_a_disk_that_fills_up_keeps_the_toolkits_cache(maxmind, environment, tmp_path):
     """In a mount namespace whose cache has 64 kB; the check of free disk is made to pass."""
-    maxmind.archives["GeoLite2-ASN"] = os.urandom(200_000)
+    maxmind.archives[CITY] = pack_database(CITY, days_old=5)
     script = f"""
 mount -t tmpfs -o size=64k none {tmp_path} && cd {ROOT} && exec {ROOT}/.venv/bin/python -c '
 import toolkit.disk, toolkit.geolite.commands as commands
 from toolkit.console import show_error
 from toolkit.errors import ToolkitError
 toolkit.disk.free_bytes = lambda path: 10**12
+commands.fetch("city", None, "")
+print("fetched", flush=True)
+input()
 try:
-    commands.fetch("asn", None, "")
+    commands.fetch("city", None, "")
 except ToolkitError as error:
     show_error(error)
     print(error.code)
 '; """
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script],
+    running = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", script], text=True,
         env={**os.environ, **environment, "VECTIS_HOME": str(tmp_path)},
-        capture_output=True, text=True, check=False,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
-    assert done.stdout == "22\n", done.stderr
-    assert "the disk is full" in done.stderr
-    assert "there is no earlier copy" in done.stderr
+    assert running.stdout.readline() == "fetched\n"
+    maxmind.archives[CITY] = os.urandom(200_000)
+    maxmind.modified += 60
+    said, error = running.communicate("\n", timeout=60)
+    assert said == "22\n", error
+    assert "the disk is full" in error
+    assert "stays in use; it is 5 days old" in error
 
 
 def test_two_fetches_at_once_are_one_download(maxmind, environment, tmp_path):

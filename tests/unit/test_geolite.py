@@ -241,6 +241,33 @@ def test_a_member_that_is_a_link_leads_elsewhere(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def bomb_in_a_header():
+    """An archive whose second name would be 80 MB long, were it read."""
+    import io
+    import tarfile
+
+    header = tarfile.TarInfo("././@LongLink")
+    header.type, header.size = tarfile.GNUTYPE_LONGNAME, 80_000_000
+    stream = io.BytesIO()
+    with gzip.GzipFile(fileobj=stream, mode="wb", compresslevel=1) as packed:
+        packed.write(header.tobuf(tarfile.GNU_FORMAT))
+        packed.write(b"a" * header.size)
+    return stream.getvalue()
+
+
+HEADER_BOMB = bomb_in_a_header()
+
+
+def test_a_bomb_in_a_header_is_not_read_into_memory(tmp_path):
+    import resource
+
+    (tmp_path / "bomb.tar.gz").write_bytes(HEADER_BOMB)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(GeoliteFetchError, match="more than any"):
+        extract_database(tmp_path / "bomb.tar.gz", CITY, tmp_path / "out")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000  # kB
+
+
 def test_an_archive_larger_than_any_is_not_even_read_to_its_end(
     maxmind, service, cache, monkeypatch
 ):
@@ -262,7 +289,7 @@ def test_two_fetches_at_once_download_once(maxmind, service, cache):
     assert maxmind.asked == ["sha256", "archive"]
 
 
-def test_a_full_disk_is_found_before_and_during(maxmind, service, cache, monkeypatch):
+def test_a_full_disk_is_found_before_anything_is_downloaded(maxmind, service, cache, monkeypatch):
     kept = cache.refresh(CITY, service())
     newer(maxmind)
     monkeypatch.setattr("toolkit.disk.free_bytes", lambda _: 1_000_000)
@@ -396,7 +423,7 @@ def test_a_database_of_ones_own(want, cache, tmp_path):
         choose.choose_databases(want(str(file)), ["GeoLite2-ASN"], cache)
     with pytest.raises(UsageError, match="no GeoLite2-ASN.mmdb"):
         choose.choose_databases(want(str(folder)), ["GeoLite2-ASN"], cache)
-    with pytest.raises(UsageError, match="no such file"):
+    with pytest.raises(UsageError, match="neither a file"):
         choose.choose_databases(want("/nowhere"), [CITY], cache)
     file.write_bytes(b"none")
     with pytest.raises(GeoliteFetchError):
@@ -416,6 +443,60 @@ def test_a_staged_context_never_changes_and_old_ones_go(maxmind, service, cache)
     assert cache.stage([cache.find(CITY)]) == new
     assert not old.exists()
     assert [path.name for path in new.iterdir()] == [f"{CITY}.mmdb"]
+
+
+def test_a_users_file_is_copied_as_it_was_checked(want, cache, tmp_path):
+    real = tmp_path / "real.mmdb"
+    real.write_bytes(make_database(days_old=3))
+    link = tmp_path / f"{CITY}.mmdb"
+    link.symlink_to(real)
+    (found,) = choose.choose_databases(want(str(link)), [CITY], cache).databases
+    staged = cache.stage([found]) / f"{CITY}.mmdb"
+    assert not staged.is_symlink()
+    real.write_bytes(make_database(days_old=4))
+    assert check_database(staged) == found.database
+    (other,) = choose.choose_databases(want(str(real)), [CITY], cache).databases
+    real.write_bytes(make_database(days_old=5))
+    with pytest.raises(GeoliteFetchError, match="has changed"):
+        cache.stage([other])
+    assert len(list((cache.home / "contexts").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ('"built":"20', '"built":"yesterday 20'),
+        ('"checked":', '"checked":1e18,"was":'),
+        ('{"database"', '{"nothing'),
+    ],
+)
+def test_a_state_file_that_was_damaged_is_mended(
+    maxmind, service, cache, damage, capsys, monkeypatch
+):
+    monkeypatch.setenv("VECTIS_HOME", str(cache.home.parent))
+    cache.refresh(CITY, service())
+    state = cache.home / f"{CITY}.json"
+    assert damage[0] in state.read_text()
+    state.write_text(state.read_text().replace(*damage))
+    commands.status(as_json=False)
+    cache.refresh(CITY, service())
+    assert maxmind.count("sha256") == 2
+    assert cache.find(CITY)
+
+
+def test_downloads_that_ended_badly_are_counted(maxmind, service, cache, capsys, monkeypatch):
+    monkeypatch.setenv("VECTIS_HOME", str(cache.home.parent))
+    maxmind.archives[CITY] = b"no archive"
+    with pytest.raises(GeoliteFetchError):
+        cache.refresh(CITY, service())
+    commands.status(as_json=False)
+    assert "1 of 30" in capsys.readouterr().out
+
+
+def test_a_cache_that_cannot_be_is_one_error(service, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GeoliteFetchError, match="cannot be used"):
+        Cache(tmp_path / "file").refresh(CITY, service())
 
 
 def test_status_counts_what_this_machine_has_used(maxmind, cache, service, capsys, monkeypatch):
@@ -509,6 +590,7 @@ def test_the_refresher_gets_over_what_passes(maxmind, refresher):
     [
         b"no tar",
         BOMB,
+        HEADER_BOMB,
         pack({"a/README": b"x"}),
         pack({f"../{CITY}.mmdb": b"x"}),
         pack({f"a/{CITY}.mmdb": b"x", f"b/{CITY}.mmdb": b"x"}),
@@ -528,15 +610,29 @@ def test_the_refresher_destroys_what_the_licence_wants_gone(maxmind, refresher):
     (volume / f"{CITY}.mmdb.old").write_bytes(make_database(days_old=31))
     (volume / "GeoLite2-Country.mmdb").write_bytes(make_database("GeoLite2-Country", days_old=40))
     (volume / "GeoLite2-City.mmdb.bak").write_bytes(make_database(days_old=20))
+    (volume / "dbip.mmdb").write_bytes(b"of somebody else")
+    os.utime(volume / "dbip.mmdb", (0, 0))
+    (volume / "unpacked.mmdb").mkdir()
+    (volume / "unpacked.mmdb" / f"{CITY}.mmdb").write_bytes(make_database(days_old=50))
     maxmind.faults["sha256"] = [429]
     assert refresher().returncode == 1
-    assert len(files(volume)) == 3  # nothing goes before there is something newer
+    assert len(files(volume)) == 5  # nothing goes before there is something newer
     done = refresher(CITY, "GeoLite2-ASN")
-    assert done.stdout.count("destroyed") == 2
+    assert done.stdout.count("destroyed") == 3
     assert files(volume) == [
         ".GeoLite2-ASN.sha256", f".{CITY}.sha256", "GeoLite2-ASN.mmdb", f"{CITY}.mmdb",
-        f"{CITY}.mmdb.bak",
+        f"{CITY}.mmdb.bak", "dbip.mmdb", "unpacked.mmdb",
     ]  # fmt: skip
+
+
+def test_the_refresher_replaces_what_was_damaged(maxmind, refresher):
+    refresher()
+    database = refresher.volume / f"{CITY}.mmdb"
+    database.write_bytes(b"garbage")
+    assert "updated" in refresher().stdout
+    assert check_database(database).edition == CITY
+    (refresher.volume / f".{CITY}.sha256").write_bytes(b"\xff\xfe")
+    assert "updated" in refresher().stdout
 
 
 @pytest.mark.parametrize(

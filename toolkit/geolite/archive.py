@@ -5,6 +5,7 @@ from __future__ import annotations
 import tarfile
 import zlib
 from pathlib import Path, PurePosixPath
+from typing import Self
 
 from toolkit.errors import GeoliteFetchError
 
@@ -13,6 +14,20 @@ LARGEST = 400_000_000
 
 _MOST_MEMBERS = 100
 _CHUNK = 1 << 20
+_LARGEST_HEADER = 65_536
+_PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE, tarfile.DIRTYPE)
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose extended headers stay small: tarfile reads those into memory at once."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """The member of a header block."""
+        member = super().frombuf(buf, encoding, errors)
+        if member.type not in _PLAIN and member.size > _LARGEST_HEADER:
+            raise _bad("the archive unpacks to more than any database has")
+        return member
 
 
 def extract_database(archive: Path, edition: str, target: Path) -> None:
@@ -22,7 +37,7 @@ def extract_database(archive: Path, edition: str, target: Path) -> None:
     archive, for none or several databases, and for one that unpacks to more than `LARGEST`.
     """
     try:
-        with tarfile.open(archive, "r|gz") as tar:
+        with tarfile.open(archive, "r|gz", tarinfo=_Member) as tar:
             _extract(tar, edition, target)
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise _bad(f"the archive of {edition} is not a gzipped tar: {error}") from None

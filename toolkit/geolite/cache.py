@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -50,11 +51,23 @@ class Cache:
         """What the cache has; an entry without a database where its file is not what it was."""
         try:
             entry = msgspec.json.decode(self._state(edition).read_bytes(), type=Entry)
-            stat = self.path(edition).stat()
-        except (OSError, msgspec.DecodeError):
+            if entry.database:
+                entry.database.age_days(utc_now())
+        except (OSError, msgspec.DecodeError, ValueError, TypeError):  # edited, or half a disk
             return Entry()
+        now = time.time()
+        if entry.checked > now:  # a clock that was ahead must not keep MaxMind from being asked
+            entry = msgspec.structs.replace(entry, checked=0.0)
+        try:
+            stat = self.path(edition).stat()
+        except OSError:
+            stat = None
         database = entry.database
-        if database and (stat.st_size, stat.st_mtime_ns) == (database.size, entry.mtime_ns):
+        if (
+            database
+            and stat
+            and (stat.st_size, stat.st_mtime_ns) == (database.size, entry.mtime_ns)
+        ):
             return entry
         return msgspec.structs.replace(entry, database=None, archive_sha256="", last_modified="")
 
@@ -75,12 +88,14 @@ class Cache:
         """
         wanted = time.time() - unless_checked_within
         with (
-            locked(self.home / f"{edition}.lock", waiting=_say_waiting),
             _disk_errors(self.home),
+            locked(self.home / f"{edition}.lock", waiting=_say_waiting),
         ):
             entry = self.read(edition)
             if entry.database is None or entry.checked < wanted:
                 entry = self._update(edition, entry, service)
+            elif not unless_checked_within:
+                say(f"{edition} is the newest: another run has just asked")
         if entry.database is None:
             raise GeoliteFetchError(f"{edition} was not kept")
         return Found(database=entry.database, path=self.path(edition))
@@ -91,19 +106,25 @@ class Cache:
         Its name comes from what is in it, so a refresh never changes what a build is reading.
         """
         names = "".join(sorted(found.database.sha256 for found in databases))
-        directory = self.home / "contexts" / hashlib.sha256(names.encode()).hexdigest()[:16]
-        if not directory.is_dir():
-            work = directory.with_suffix(f".{os.getpid()}")
-            work.mkdir(parents=True)
-            for found in databases:
-                _link(found.path, work / found.database.file_name)
-            with contextlib.suppress(OSError):  # another build was first
-                work.rename(directory)
-            shutil.rmtree(work, ignore_errors=True)
-        os.utime(directory)
-        for other in directory.parent.iterdir():
-            if other.stat().st_mtime < time.time() - _STAGED:
-                shutil.rmtree(other, ignore_errors=True)
+        contexts = self.home / "contexts"
+        directory = contexts / hashlib.sha256(names.encode()).hexdigest()[:16]
+        with _disk_errors(self.home):
+            contexts.mkdir(parents=True, exist_ok=True)
+            if not directory.is_dir():
+                work = Path(tempfile.mkdtemp(dir=contexts))
+                try:
+                    work.chmod(0o755)
+                    for found in databases:
+                        _copy(found, work / found.database.file_name)
+                    with contextlib.suppress(OSError):  # another build was first
+                        work.rename(directory)
+                finally:
+                    shutil.rmtree(work, ignore_errors=True)
+            os.utime(directory)
+            for other in contexts.iterdir():
+                with contextlib.suppress(FileNotFoundError):  # another build was first
+                    if other.stat().st_mtime < time.time() - _STAGED:
+                        shutil.rmtree(other, ignore_errors=True)
         return directory
 
     def _update(self, edition: str, entry: Entry, service: Service) -> Entry:
@@ -163,11 +184,20 @@ def _say_waiting(holder: str) -> None:
     say(f"another run (pid {holder}) is fetching GeoLite2; waiting for it", "dim")
 
 
-def _link(source: Path, target: Path) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+def _copy(found: Found, target: Path) -> None:
+    """Copy what was checked, and nothing that has taken its place since.
+
+    A link would do for the cache's own files, but not for a user's, who may write into them.
+    """
+    digest = hashlib.sha256()
+    with found.path.open("rb") as source, target.open("wb") as stream:
+        while chunk := source.read(1 << 20):
+            digest.update(chunk)
+            stream.write(chunk)
+    if digest.hexdigest() != found.database.sha256:
+        raise GeoliteFetchError(
+            f"{found.path} has changed since it was checked", hint="run the same command again"
+        )
 
 
 @contextlib.contextmanager
@@ -176,7 +206,10 @@ def _disk_errors(directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
+            raise GeoliteFetchError(
+                f"the cache {directory} cannot be used: {error.strerror or error}",
+                hint="VECTIS_HOME names another directory",
+            ) from None
         raise DiskError(
             f"the disk is full: GeoLite2 did not fit into {directory}",
             cause=error.strerror or "",

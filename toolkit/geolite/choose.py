@@ -57,6 +57,8 @@ def choose_databases(request: Request, editions: list[str], cache: Cache) -> Cho
         except _NothingError as nothing:
             if request.mode == "required":
                 raise nothing.error from None
+            if nothing.error.cause:  # who has credentials expects a database
+                warn(f"{nothing.error.message}: {nothing.error.cause}")
             return Chosen(missing=nothing.error.message)
     for one in found:
         _check_age(one, request)
@@ -76,7 +78,11 @@ def find_at(path: Path, editions: list[str]) -> list[Found]:
     """The databases in a directory, or the one in a file, checked as a download is."""
     from toolkit.geolite.database import check_database
 
-    if path.is_file():
+    try:
+        is_file, is_directory = path.is_file(), path.is_dir()
+    except OSError as error:
+        raise UsageError(f"--geolite {path}: {error.strerror}") from None
+    if is_file:
         found = Found(database=check_database(path), path=path)
         if [found.database.edition] != editions:
             raise UsageError(
@@ -84,9 +90,9 @@ def find_at(path: Path, editions: list[str]) -> list[Found]:
                 cause=f"the catalog asks for {', '.join(editions)} (images/images.toml)",
             )
         return [found]
-    if not path.is_dir():
+    if not is_directory:
         raise UsageError(
-            f"--geolite {path}: there is no such file or directory",
+            f"--geolite {path} is neither a file nor a directory",
             cause=f"it takes {', '.join(_MODES)}, a .mmdb file, or a directory of them",
         )
     files = {edition: path / f"{edition}.mmdb" for edition in editions}

@@ -26,8 +26,9 @@ def fetch(editions: str, env_file: Path | None, ca_bundle: str) -> None:
     chosen = choose_editions(editions)
     service = make_service(os.environ, find_ca(ca_bundle), env_file)
     if service is None:
+        where = f"{env_file} has" if env_file else "the environment has"
         raise GeoliteCredentialsError(
-            "MaxMind's account id and licence key are not set",
+            f"{where} neither MAXMIND_ACCOUNT_ID nor MAXMIND_LICENSE_KEY",
             hint="export MAXMIND_ACCOUNT_ID=… MAXMIND_LICENSE_KEY=…, or --env-file FILE"
             " (docs/geolite.md says where to get them)",
         )
@@ -81,4 +82,11 @@ def _row(row: dict[str, Any]) -> tuple[str, ...]:
     if row["built"] is None:
         return row["edition"], "-", "-", "-", row["checked"] or "-", used
     age = f"{row['age_days']:.0f} days"
-    return row["edition"], row["built"][:10], age, format_bytes(row["size"]), row["checked"], used
+    return (
+        row["edition"],
+        row["built"][:10],
+        age,
+        format_bytes(row["size"]),
+        row["checked"] or "-",
+        used,
+    )

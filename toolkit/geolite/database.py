@@ -35,7 +35,7 @@ def check_database(path: Path, edition: str = "") -> Database:
                 raise _bad(path, f"it knows none of {', '.join(_PROBES)}")
     except maxminddb.InvalidDatabaseError as error:
         raise _bad(path, str(error)) from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
         raise _bad(path, getattr(error, "strerror", None) or str(error)) from None
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -63,6 +63,6 @@ def _knows(reader: object, kind: str, address: str) -> bool:
 
 def _bad(path: Path, why: str) -> GeoliteFetchError:
     return GeoliteFetchError(
-        f"{path.name} is not a GeoLite2 database that can be used: {why}",
-        hint="./invoke geolite.fetch, or --geolite none to build without it",
+        f"{path.name.removesuffix('.part')} is not a GeoLite2 database that can be used: {why}",
+        hint="./invoke geolite.fetch gets the newest",
     )

@@ -57,7 +57,7 @@ class Service:
     backoff: float = 1.0
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"https://[^/\s]+(/[^\s?]*)?", self.url):
+        if not re.fullmatch(r"https://[\w.-]+(:\d{1,5})?(/[^\s?]*)?", self.url):
             raise UsageError(
                 f"MAXMIND_DOWNLOAD_URL={self.url} cannot be used",
                 cause="it is https://HOST[/PATH]: a licence key must not travel in the clear",

@@ -65,4 +65,6 @@ def choose_editions(text: str) -> list[str]:
                 f"there is no edition {name!r}", cause=f"--edition takes {', '.join(short)}"
             )
         chosen.append(short[key])
+    if not chosen:
+        raise UsageError(f"--edition {text!r} names none", cause=f"it takes {', '.join(short)}")
     return list(dict.fromkeys(chosen))

@@ -88,13 +88,24 @@ def check_settings(subject: Subject, runner: Runner) -> Iterator[Verdict]:
     yield Verdict("settings", seen, fix if bad else "")
 
 
-def check_roles(subject: Subject, runner: Runner) -> Iterator[Verdict]:
-    """Every role starts; those that go on end with 0 on SIGTERM, although no service is there."""
-    roles = [role for role in subject.entry.roles if role != "api"]
-    with contextlib.ExitStack() as stack:
-        started = [(role, stack.enter_context(runner.start(role))) for role in roles]
-        for role, container in started:
-            yield _check_role(subject, role, container)
+def check_role(role: str, subject: Subject, runner: Runner) -> Iterator[Verdict]:
+    """A role starts; one that goes on ends with 0 on SIGTERM, although no service is there."""
+    once = role in _ONE_SHOT
+    with runner.start(role) as container:
+        if once:
+            code = container.wait_end(subject.limits.healthy_seconds)
+        else:
+            # What it says first is that a service is missing; from then on it knows SIGTERM.
+            container.wait_logs(subject.limits.healthy_seconds)
+            code = container.wait_end(0.2)
+            if code is None:
+                container.signal("SIGTERM")
+                code = container.wait_end(subject.limits.stop_seconds)
+        broken = _BROKEN.search(container.logs())
+    good = not broken and (code == 0 or (once and code in (1, 75)))
+    fix = f"docker run IMAGE {role} shows why; it waits for its services, and ends on SIGTERM"
+    seen = broken[0] if broken else f"{role} ends with {code}"
+    yield Verdict(f"role-{role}", seen, "" if good else fix)
 
 
 RULES: tuple[Rule, ...] = (
@@ -102,26 +113,7 @@ RULES: tuple[Rule, ...] = (
     check_hang,
     check_workers,
     check_settings,
-    check_roles,
 )
-
-
-def _check_role(subject: Subject, role: str, container: Container) -> Verdict:
-    once = role in _ONE_SHOT
-    if once:
-        code = container.wait_end(subject.limits.healthy_seconds)
-    else:
-        # What it says first is that a service is missing; from then on it knows SIGTERM.
-        container.wait_logs(subject.limits.healthy_seconds)
-        code = container.wait_end(0.2)
-        if code is None:
-            container.signal("SIGTERM")
-            code = container.wait_end(subject.limits.stop_seconds)
-    broken = _BROKEN.search(container.logs())
-    good = not broken and (code == 0 or (once and code in (1, 75)))
-    fix = f"docker run IMAGE {role} shows why; it waits for its services, and ends on SIGTERM"
-    seen = broken[0] if broken else f"{role} ends with {code}"
-    return Verdict(f"role-{role}", seen, "" if good else fix)
 
 
 def _check_reaping(container: Container) -> Verdict:

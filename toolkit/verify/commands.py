@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import datetime
+import functools
 import json
 import sys
 import tempfile
@@ -22,14 +23,14 @@ from toolkit.errors import GateError, UsageError
 from toolkit.manifest import ImageRecord, Release, read_release, write_release
 from toolkit.paths import CATALOG
 from toolkit.plan import Options
-from toolkit.verify.behaviour import RULES
+from toolkit.verify.behaviour import RULES, check_role
 from toolkit.verify.configuration import check_configuration, check_size
 from toolkit.verify.container import Runner, remove_all
 from toolkit.verify.contents import check_contents, read_archive
 from toolkit.verify.model import Subject, Verdict
 
 _PORTS = {"python": 8000, "sveltekit": 3000}
-_AT_ONCE = 4
+_AT_ONCE = 6
 
 Verdicts = dict[str, list[Verdict]]
 
@@ -97,7 +98,8 @@ def _examine(
             before = last.image(record.name) if last else None
             verdicts[record.name] = [*check_configuration(subject), *check_size(subject, before)]
             waiting.append((record.name, pool.submit(_read_contents, subject, client)))
-            for rule in RULES:
+            roles = [role for role in entry.roles if role != "api"]
+            for rule in (*RULES, *(functools.partial(check_role, role) for role in roles)):
                 waiting.append((record.name, pool.submit(_run, rule, subject, runner)))
         try:
             for name, future in waiting:
