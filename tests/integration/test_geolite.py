@@ -244,9 +244,9 @@ def test_a_disk_that_fills_up_keeps_the_database(client, tags, maxmind, environm
     """In a container whose directory has 64 kB: the program of the image."""
     maxmind.archives[CITY] = pack_database(CITY, days_old=5)
     maxmind.archives["GeoLite2-ASN"] = os.urandom(200_000)
-    first = "vectis-geolite"
+    script = "vectis-geolite; vectis-geolite /geolite GeoLite2-ASN; ls -A /geolite"
     output = client.containers.run(
-        tags["backend"], ["sh", "-c", f"{first}; vectis-geolite /geolite GeoLite2-ASN; ls -A /geolite"],
+        tags["backend"], ["sh", "-c", script],
         environment={**maxmind.environment, "SSL_CERT_FILE": "/ca.pem"},
         volumes={str(maxmind.ca): {"bind": "/ca.pem", "mode": "ro"}},
         tmpfs={"/geolite": "size=64k,uid=10001"}, remove=True, stderr=True,

@@ -71,7 +71,7 @@ def test_web_concurrency_decides(entrypoint, cgroup):
 def test_the_api_never_reloads_and_trusts_only_whom_it_is_told(entrypoint):
     environment = {"API_APP": "app.main:app", "FORWARDED_ALLOW_IPS": "10.0.0.7"}
     command = entrypoint["command_of"]("api", [], {**environment, "WEB_CONCURRENCY": "2"})
-    assert command[:2] == ["uvicorn", "app.main:app"]
+    assert command[:2] == ["vectis-serve", "app.main:app"]
     assert command[command.index("--workers") + 1] == "2"
     assert command[command.index("--forwarded-allow-ips") + 1] == "10.0.0.7"
     assert "--proxy-headers" in command

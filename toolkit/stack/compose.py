@@ -63,7 +63,8 @@ def open_stack(
     environment = {**engine.environment, "VECTIS_APP": str(app)}
     given = {**os.environ, **_read_env_file(env_file)}
     if starting:
-        environment |= _name_images(engine, production, app)
+        images = _name_images(engine, production, app)
+        environment |= {name: image for name, image in images.items() if not given.get(name)}
     missing = find_missing(file.read_text(encoding="utf-8"), {**given, **environment})
     if missing and starting:
         raise UsageError(
