@@ -278,12 +278,17 @@ def lint(context, fix=False):
     run_lint(fix=fix)
 
 
-@command(help={"rounds": "how often each build is timed (the median counts)"})
-def bench(context, rounds="3"):
+@command(
+    help={
+        "rounds": "how often each is timed (the median counts)",
+        "dev": "the development loop instead of builds",
+    }
+)
+def bench(context, rounds="3", dev=False):
     """Time builds beside peers, write docs/performance.md."""
     from toolkit.checks import run_benchmark
 
-    run_benchmark(rounds)
+    run_benchmark(rounds, dev=dev)
 
 
 @command(help={"upgrade": "take the newest versions that pyproject.toml allows"})

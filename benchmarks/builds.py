@@ -212,19 +212,24 @@ def main() -> None:
         )
         for image in release.images
     ]
-    page = PAGE.read_text()
-    begin, end = "<!-- begin: ./invoke bench -->", "<!-- end: ./invoke bench -->"
-    before, after = page.split(begin)[0], page.split(end)[1]
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, Docker {engine.version}"
     body = [
-        f"{time.strftime('%Y-%m-%d')}, {machine}, store {engine.store}, median of {rounds}.",
         render_markdown(header, rows, {1, 2, 3, 4, 5}),
         render_markdown(("image", "size", "over base", "base"), sizes, {1, 2}),
         f"From `docker run` of the API to healthy: **{start:.2f} s**.",
     ]
-    PAGE.write_text(f"{before}{begin}\n" + "\n\n".join(body) + f"\n{end}{after}")
+    write_section("./invoke bench", rounds, engine, "\n\n".join(body))
+
+
+def write_section(title: str, rounds: int, engine: Engine, body: str) -> None:
+    """Replace the part of docs/performance.md between the marks that have this title."""
+    page = PAGE.read_text()
+    begin, end = f"<!-- begin: {title} -->", f"<!-- end: {title} -->"
+    before, after = page.split(begin)[0], page.split(end)[1]
+    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, Docker {engine.version}"
+    day = f"{time.strftime('%Y-%m-%d')}, {machine}, store {engine.store}, median of {rounds}."
+    PAGE.write_text(f"{before}{begin}\n{day}\n\n{body}\n{end}{after}")
     say(f"written to {PAGE.relative_to(ROOT)}", "green")
-    print("\n\n".join(body))
+    print(body)
 
 
 if __name__ == "__main__":

@@ -47,11 +47,12 @@ def run_lint(*, fix: bool) -> None:
         raise GateError(f"found by {', '.join(failed)}", hint="./invoke lint --fix mends some")
 
 
-def run_benchmark(rounds: str) -> None:
-    """Run the benchmark of builds; it writes docs/performance.md."""
+def run_benchmark(rounds: str, *, dev: bool) -> None:
+    """Run the benchmark of builds or of the development loop; it writes docs/performance.md."""
     if not rounds.isdigit() or rounds == "0":
         raise UsageError(f"--rounds takes a whole number from 1 up, not {rounds!r}")
-    if attend([sys.executable, "benchmarks/builds.py", rounds], cwd=ROOT) != 0:
+    program = "benchmarks/dev_loop.py" if dev else "benchmarks/builds.py"
+    if attend([sys.executable, program, rounds], cwd=ROOT) != 0:
         raise BuildError("the benchmark failed")
 
 

@@ -35,6 +35,14 @@ API_ENVIRONMENT = {
 }
 
 
+STACK = Path(__file__).parent / "stack"
+PARTIES = {
+    "proxy": "CADDY", "postgres": "POSTGRES", "redis": "REDIS", "temporal": "TEMPORAL",
+    "redpanda": "REDPANDA", "meilisearch": "MEILISEARCH", "typesense": "TYPESENSE",
+    "minio": "MINIO",
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Ran:
     """How a command of the toolkit ended."""
@@ -115,6 +123,34 @@ def tags(release: dict[str, Any]) -> dict[str, str]:
 def definition(release: dict[str, Any]) -> dict[str, Any]:
     """The bake definition of that build."""
     return json.loads(invoke("build", "--prod", "--print").out)
+
+
+@pytest.fixture(scope="session")
+def parties(
+    definition: dict[str, Any], buildx: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The images of the third parties and of the browser, by their names in the compose file."""
+    backend = definition["target"]["backend"]
+    contexts = {**backend["contexts"], **definition["target"]["storefront"]["contexts"]}
+    targets = {
+        name: {
+            "context": str(STACK),
+            "dockerfile": "services.Dockerfile",
+            "target": name,
+            "contexts": contexts,
+            "secret": backend.get("secret", []),
+            "tags": [f"vectis-test/{name}"],
+            "output": ["type=docker"],
+            "attest": ["type=provenance,disabled=true"],
+        }
+        for name in (*PARTIES, "browser")
+    }
+    file = tmp_path_factory.mktemp("parties") / "bake.json"
+    file.write_text(
+        json.dumps({"group": {"default": {"targets": list(targets)}}, "target": targets})
+    )
+    buildx("bake", f"--file={file}", "--progress=plain")
+    return {f"{variable}_IMAGE": f"vectis-test/{name}" for name, variable in PARTIES.items()}
 
 
 @pytest.fixture

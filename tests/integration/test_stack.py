@@ -15,7 +15,6 @@ import ssl
 import subprocess
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -25,12 +24,6 @@ from toolkit.engine.find import find_plugin
 from toolkit.manifest import read_release
 from toolkit.stack.model import name_images
 
-STACK = Path(__file__).parent / "stack"
-PARTIES = {
-    "proxy": "CADDY", "postgres": "POSTGRES", "redis": "REDIS", "temporal": "TEMPORAL",
-    "redpanda": "REDPANDA", "meilisearch": "MEILISEARCH", "typesense": "TYPESENSE",
-    "minio": "MINIO",
-}  # fmt: skip
 SERVICES = {
     "proxy", "storefront", "admin", "api", "worker", "consumer", "migrate", "seed", "postgres",
     "redis", "redpanda", "temporal", "meilisearch", "typesense", "minio",
@@ -51,32 +44,6 @@ def docker_compose_command():
 @pytest.fixture(scope="session")
 def docker_compose_project_name():
     return f"vectis-test-{os.getpid()}"
-
-
-@pytest.fixture(scope="session")
-def parties(definition, buildx, tmp_path_factory):
-    """The images of the third parties and of the browser, by their names in the compose file."""
-    backend = definition["target"]["backend"]
-    contexts = {**backend["contexts"], **definition["target"]["storefront"]["contexts"]}
-    targets = {
-        name: {
-            "context": str(STACK),
-            "dockerfile": "services.Dockerfile",
-            "target": name,
-            "contexts": contexts,
-            "secret": backend.get("secret", []),
-            "tags": [f"vectis-test/{name}"],
-            "output": ["type=docker"],
-            "attest": ["type=provenance,disabled=true"],
-        }
-        for name in (*PARTIES, "browser")
-    }
-    file = tmp_path_factory.mktemp("parties") / "bake.json"
-    file.write_text(
-        json.dumps({"group": {"default": {"targets": list(targets)}}, "target": targets})
-    )
-    buildx("bake", f"--file={file}", "--progress=plain")
-    return {f"{variable}_IMAGE": f"vectis-test/{name}" for name, variable in PARTIES.items()}
 
 
 @pytest.fixture(scope="session")
@@ -216,6 +183,31 @@ def test_the_proxy_speaks_http_2_and_3_compresses_and_sets_headers(sites, docker
     redirect = plain.getresponse()
     assert redirect.status == 308
     assert redirect.headers["Location"] == "https://shop.localhost/about"
+
+
+@pytest.mark.parametrize(
+    ("mode", "issuer"),
+    [
+        ("public", None),
+        ("ip", {"module": "acme", "profile": "shortlived"}),
+        ("internal", {"module": "internal"}),
+    ],
+)
+def test_every_way_to_a_certificate_is_understood_by_the_proxy(client, parties, mode, issuer):
+    origins = {f"{name}_ORIGIN": f"https://203.0.113.7:{port}" for name, port in
+               (("SHOP", 443), ("ADMIN", 8443), ("API", 8444))}  # fmt: skip
+    caddyfile = ROOT / "images" / "proxy" / "Caddyfile"
+    printed = client.containers.run(
+        parties["CADDY_IMAGE"], ["caddy", "adapt", "--config", "/etc/caddy/Caddyfile"],
+        environment={**origins, "TLS_MODE": mode}, remove=True,
+        volumes={str(caddyfile): {"bind": "/etc/caddy/Caddyfile", "mode": "ro"}},
+    )  # fmt: skip
+    apps = json.loads(printed)["apps"]
+    policies = apps.get("tls", {}).get("automation", {}).get("policies", [])
+    issuers = [one for policy in policies for one in policy.get("issuers", [])]
+    assert issuers == ([issuer] if issuer else [])
+    listening = {address for one in apps["http"]["servers"].values() for address in one["listen"]}
+    assert listening == {":443", ":8443", ":8444", ":8000"}
 
 
 def test_the_storefront_shows_the_products_of_the_database(sites, api):
