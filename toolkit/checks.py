@@ -19,6 +19,7 @@ _DOCKERFILES = (
     "images/backend/Dockerfile.prod",
     "images/sveltekit/Dockerfile",
     "images/bases/Dockerfile",
+    "tests/integration/stack/services.Dockerfile",
 )
 
 
