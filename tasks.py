@@ -203,16 +203,14 @@ def down(context, prod=False, env_file=None, profile=None, app=None, volumes=Fal
 
 
 @command(
-    positional=["service"],
-    optional=["service"],
-    iterable=["profile"],
-    help={**_STACK, "service": "only this one", "follow": "go on printing"},
+    iterable=["profile", "service"],
+    help={**_STACK, "service": "only this one; give it again for more", "follow": "go on printing"},
 )
-def logs(context, service="", prod=False, env_file=None, profile=None, app=None, follow=False):
+def logs(context, service=None, prod=False, env_file=None, profile=None, app=None, follow=False):
     """Print what the services have logged."""
     from toolkit.stack.commands import logs
 
-    logs(open_stack(prod, env_file, profile, app), [service] if service else [], follow=follow)
+    logs(open_stack(prod, env_file, profile, app), service, follow=follow)
 
 
 @command(iterable=["profile"], help=_STACK)

@@ -466,8 +466,9 @@ def test_the_tasks_see_the_stack(docker_services):
     ran = invoke("ps", "--prod")
     assert ran.code == 0
     assert {line.split()[0] for line in ran.out.splitlines()[1:]} == SERVICES
-    ran = invoke("logs", "--prod", "migrate")
+    ran = invoke("logs", "--prod", "--service", "migrate")
     assert "Running upgrade" in ran.out
+    assert "api-1" not in ran.out
     assert invoke("migrate", "--prod").code == 0
     assert invoke("seed", "--prod").code == 0
     refused = invoke("up", "--prod", "--scale", "consumer=2")

@@ -93,7 +93,7 @@ def _explain(stack: Stack, text: str) -> StackError:
             return StackError(
                 f"{one['Service']} {how}; what waits for it was not started",
                 cause="\n         ".join(explain_log(log)),
-                hint=f"./invoke logs {one['Service']}",
+                hint=f"./invoke logs {stack.flags}--service {one['Service']}",
             )
     lines = [line for line in text.strip().splitlines() if line.strip()]
     return StackError("the stack did not start", cause="\n         ".join(lines[-5:]))

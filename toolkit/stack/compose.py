@@ -30,6 +30,8 @@ class Stack:
     engine: Engine
     arguments: tuple[str, ...]
     environment: dict[str, str]
+    flags: str
+    """The options that name it again, for hints."""
 
     def run(self, *command: str, timeout: float = 120) -> Completed:
         """Run a compose command for what it prints."""
@@ -77,7 +79,8 @@ def open_stack(
     arguments += [f"--env-file={Path(env_file).resolve()}"] if env_file else []
     if profiles or not os.environ.get("COMPOSE_PROFILES"):
         arguments += [f"--profile={name}" for name in profiles or ["services"]]
-    return Stack(engine, tuple(arguments), environment)
+    flags = "--prod " if production else ""
+    return Stack(engine, tuple(arguments), environment, flags)
 
 
 def _name_images(engine: Engine, production: bool, app: Path) -> Mapping[str, str]:
