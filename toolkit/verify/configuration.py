@@ -76,11 +76,18 @@ def _check_secrets(subject: Subject) -> Verdict:
     added = [line for line in subject.details["Config"].get("Env") or [] if line not in base]
     found = []
     for text in (*added, *subject.steps):
-        for match in (*_SECRET_NAME.finditer(text), *_SECRET_VALUE.finditer(text)):
-            found.append(match[0].partition("=")[0][:24])
+        found += [match[0].partition("=")[0] for match in _SECRET_NAME.finditer(text)]
+        found += [_describe(match[0]) for match in _SECRET_VALUE.finditer(text)]
     if not found:
         return Verdict(
             "history", f"{len(subject.steps)} steps and {len(added)} variables, no secret"
         )
     seen = f"looks like a secret: {', '.join(dict.fromkeys(found))}"
     return Verdict("history", seen, "hand it in as a build secret (RUN --mount=type=secret)")
+
+
+def _describe(secret: str) -> str:
+    """What kind of secret it is, without saying it."""
+    if secret.startswith("://"):
+        return "credentials in a URL"
+    return "a private key" if secret.startswith("-----") else f"{secret[:4]}…"
