@@ -11,6 +11,7 @@ import json
 import os
 import re
 import secrets
+import socket
 import ssl
 import subprocess
 import threading
@@ -426,6 +427,24 @@ class Load:
         self._stop.set()
         self._pool.shutdown()
         return self.outcomes
+
+
+def test_the_inner_door_is_not_reached_from_the_host(compose, client):
+    (proxy,) = [one for one in containers(compose) if one["Service"] == "proxy"]
+    networks = client.api.inspect_container(proxy["ID"])["NetworkSettings"]["Networks"]
+    (address,) = [one["IPAddress"] for name, one in networks.items() if name.endswith("_web")]
+    with pytest.raises(OSError):
+        socket.create_connection((address, 8000), timeout=2)
+
+
+def test_a_roll_that_fails_leaves_the_old_replicas_alone(compose, api):
+    before = {one["ID"] for one in containers(compose) if one["Service"] == "api"}
+    ran = invoke("roll", "--prod", "api", SECRET_KEY="short")
+    assert ran.code == 70
+    assert "api ended with 78" in ran.error
+    assert "SECRET_KEY" in ran.error
+    assert {one["ID"] for one in containers(compose) if one["Service"] == "api"} == before
+    assert api.query("{ health }")["data"]
 
 
 def test_the_api_is_rolled_without_a_failed_request(compose, api):

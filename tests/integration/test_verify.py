@@ -46,6 +46,14 @@ HEALTHCHECK --interval=1s CMD ["true"]
 ENTRYPOINT ["python", "/app/serve.py"]
 """
 
+HAS_BAD_ROLES = """
+FROM {image}
+RUN echo 'print("bye")' > /app/app/worker.py \\
+    && echo 'raise KeyError("a broken seed")' > /app/app/seed.py \\
+    && echo 'import no_such_module' > /app/app/consumer.py \\
+    && rm -rf /app/app/__pycache__
+"""
+
 NEVER_STARTS = """
 FROM {image}
 ENTRYPOINT ["sh", "-c", "echo data > /app/state"]
@@ -121,6 +129,19 @@ def test_what_runs_badly_is_found(planted):
     assert {"stop", "hang", "workers", "settings", "reaping"} <= set(broken)
     assert "exit None" in broken["stop"]
     assert "user" not in broken
+
+
+def test_a_role_that_does_nothing_or_breaks_is_found(planted):
+    manifest = planted(HAS_BAD_ROLES.replace("RUN", "USER 0\nRUN", 1) + "USER 10001:10001\n")
+    ran = invoke("verify", "--manifest", str(manifest), "--json", "--image", "backend")
+    kept, broken = rules(ran)
+    assert broken.keys() == {"role-worker", "role-seed", "role-consumer"}
+    assert "by itself" in broken["role-worker"]
+    assert broken["role-seed"] == "ends with 1"
+    assert (
+        "No module named" in broken["role-consumer"] or "ModuleNotFound" in broken["role-consumer"]
+    )
+    assert {"stop", "hang", "workers", "role-migrate"} <= kept
 
 
 def test_what_needs_to_write_does_not_start(planted):

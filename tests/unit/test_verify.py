@@ -62,6 +62,9 @@ def test_root_is_found_under_each_of_its_names(user):
     "text",
     [
         "ENV STRIPE_SECRET=sk_live_1234567890",
+        "ENV STRIPE_KEY=sk_live_1234567890",
+        "ENV SMTP_PASS=hunter2hunter2",
+        "RUN db_password=hunter2 ./setup",
         "ARG MAXMIND_LICENSE_KEY=abcdef0123456789",
         "RUN |1 NPM_TOKEN=npm_abcdef /bin/sh -c npm ci",
         "RUN curl -H 'Authorization: ghp_0123456789012345678901234567890123456789'",
@@ -84,6 +87,7 @@ def test_a_secret_in_the_history_is_found_and_not_repeated(text):
         "RUN --mount=type=secret,id=npm_token npm ci",
         "ENV GEOLITE_DIR=/geolite",
         "ENV KEYBOARD=us",
+        "ENV SECRET_KEY_FILE=/run/secrets/key",
     ],
 )
 def test_what_only_looks_like_one_is_not(text):
@@ -111,6 +115,7 @@ def test_budget_and_growth():
     assert not broken(check_size(make(), record))
     large = msgspec.structs.replace(record, size_over_base=91_000_000)
     assert "budget" in broken(check_size(make(record=large), None))
+    assert "growth" in broken(check_size(make(), False))
     smaller = msgspec.structs.replace(record, size=280_000_000)
     assert "growth" in broken(check_size(make(), smaller))
     unknown = msgspec.structs.replace(record, size_over_base=None, size=None)
@@ -159,7 +164,10 @@ def test_layers_are_read_whatever_packs_them(tmp_path, pack):
 @pytest.mark.parametrize(
     "path",
     [
-        "usr/bin/gcc-12", "usr/local/bin/pip3", "app/.venv/bin/uv", "usr/local/bin/npm",
+        "usr/bin/gcc-12", "usr/bin/x86_64-linux-gnu-gcc-12", "usr/bin/rustc",
+        "app/.venv/lib/python3.12/site-packages/pip/__main__.py", "app/app/tests/helpers.py",
+        "app/.pytest_cache/v/x",
+        "usr/local/bin/pip3", "app/.venv/bin/uv", "usr/local/bin/npm",
         "var/lib/apt/lists/deb_dists_bookworm", "root/.cache/pip/x", "app/tests/test_a.py",
         "app/.git/HEAD", "app/.env", "app/.env.production", "home/x/.ssh/id_ed25519", "app/.npmrc",
     ],
@@ -187,5 +195,8 @@ def test_the_marker_of_a_key_alone_is_no_key(tmp_path):
     from toolkit.verify.contents import _KEY
 
     assert _KEY.search(KEY)
+    assert _KEY.search(KEY.replace(b"\n", b"\\n"))
+    armour = b"-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: 1\n\nlQdGBGVtZW1lbWVtZW1lbWVtZW0A\n"
+    assert _KEY.search(armour)
     assert not _KEY.search(b"if line == '-----BEGIN PRIVATE KEY-----': raise ValueError")
     assert not _KEY.search(b"\0-----BEGIN RSA PRIVATE KEY-----\0-----END RSA PRIVATE KEY-----\0")

@@ -32,6 +32,10 @@ def down(stack: Stack, *, volumes: bool) -> None:
 
 def logs(stack: Stack, services: list[str], *, follow: bool) -> None:
     """Print what services have logged."""
+    known = {one["Service"] for one in stack.containers()}
+    for service in services:
+        if service not in known:
+            raise UsageError(f"no {service} has run", cause=f"there are {', '.join(sorted(known))}")
     stack.attend("logs", "--tail=200", *(["--follow"] if follow else []), *services)
 
 
@@ -61,22 +65,31 @@ def roll(stack: Stack, service: str) -> None:
 
     if service not in SCALABLE:
         raise UsageError(f"{service} is not rolled", cause=f"it takes {', '.join(SCALABLE)}")
-    old = [one["ID"] for one in stack.containers(service) if one["State"] == "running"]
-    if not old:
-        raise StackError(f"{service} does not run", hint="./invoke up")
-    with phase(f"roll {service} ({len(old)} replicas)"):
-        _scale(stack, service, 2 * len(old))
-        client = connect(stack.engine.host)
-        for identity in old:
+    client = connect(stack.engine.host)
+
+    def remove(identities: list[str]) -> None:
+        for identity in identities:
             container = client.containers.get(identity)
             container.stop(timeout=_STOP_SECONDS)
             container.remove(v=True)
+
+    old = [one["ID"] for one in stack.containers(service) if one["State"] == "running"]
+    if not old:
+        raise StackError(f"{service} does not run", hint=f"./invoke up {stack.flags}".strip())
+    with phase(f"roll {service} ({len(old)} replicas)"):
+        remove([one["ID"] for one in stack.containers(service) if one["ID"] not in old])
+        try:
+            _scale(stack, service, 2 * len(old))
+        except BaseException:  # the old ones go on as if nothing had been tried
+            remove([one["ID"] for one in stack.containers(service) if one["ID"] not in old])
+            raise
+        remove(old)
         _scale(stack, service, len(old))
 
 
 def _scale(stack: Stack, service: str, number: int) -> None:
     done = stack.stream(
-        "up", "--detach", "--no-deps", "--no-recreate", "--wait",
+        "up", "--detach", "--no-deps", "--no-recreate", "--wait", "--wait-timeout=120",
         f"--scale={service}={number}", service,
     )  # fmt: skip
     if done.code != 0:
@@ -86,7 +99,7 @@ def _scale(stack: Stack, service: str, number: int) -> None:
 def _explain(stack: Stack, text: str) -> StackError:
     """Why a start failed: the service that ended, or is not healthy, and what it said last."""
     for one in stack.containers():
-        ended = one["State"] == "exited" and one["ExitCode"] != 0
+        ended = one["State"] in ("exited", "restarting") and one["ExitCode"] != 0
         if ended or one.get("Health") == "unhealthy":
             log = stack.run("logs", "--no-color", "--no-log-prefix", one["Service"]).stdout
             how = f"ended with {one['ExitCode']}" if ended else "is not healthy"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +65,7 @@ def open_stack(
     engine = find_engine()
     file = ROOT / ("docker-compose.prod.yml" if production else "docker-compose.yml")
     environment = {**engine.environment, "VECTIS_APP": str(app)}
-    given = {**os.environ, **_read_env_file(env_file)}
+    given = {**_read_env_file(env_file), **os.environ}  # as compose has it
     if starting:
         images = _name_images(engine, production, app)
         environment |= {name: image for name, image in images.items() if not given.get(name)}
@@ -77,10 +79,23 @@ def open_stack(
     environment |= {line.partition(":")[0]: _NOT_NEEDED for line in missing}
     arguments = [find_plugin("docker-compose"), f"--file={file}", f"--project-directory={ROOT}"]
     arguments += [f"--env-file={Path(env_file).resolve()}"] if env_file else []
-    if profiles or not os.environ.get("COMPOSE_PROFILES"):
+    if profiles or not given.get("COMPOSE_PROFILES"):
+        _check_profiles(profiles, file.read_text(encoding="utf-8"))
         arguments += [f"--profile={name}" for name in profiles or ["services"]]
     flags = "--prod " if production else ""
     return Stack(engine, tuple(arguments), environment, flags)
+
+
+def _check_profiles(names: list[str], compose: str) -> None:
+    """A profile that does not exist would quietly start nothing."""
+    known = {
+        name for line in re.findall(r"profiles: \[(.*)\]", compose) for name in line.split(", ")
+    }
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"there is no profile {name!r}", cause=f"--profile takes {', '.join(sorted(known))}"
+            )
 
 
 def _name_images(engine: Engine, production: bool, app: Path) -> Mapping[str, str]:
@@ -104,6 +119,11 @@ def _read_env_file(name: str) -> dict[str, str]:
         return {}
     from dotenv import dotenv_values
 
-    if not Path(name).is_file():
-        raise UsageError(f"--env-file {name}: there is no such file")
-    return {key: value or "" for key, value in dotenv_values(name).items()}
+    try:
+        text = Path(name).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise UsageError(f"--env-file {name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"--env-file {name} is no text") from None
+    values = dotenv_values(stream=io.StringIO(text))
+    return {key: value or "" for key, value in values.items()}

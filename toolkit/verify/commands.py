@@ -95,7 +95,7 @@ def _examine(
                 client, engine.host, subject.reference, _PORTS[entry.kind],
                 subject.limits.memory_mb, entry.environment,
             )  # fmt: skip
-            before = last.image(record.name) if last else None
+            before = (last.image(record.name) or False) if last else None
             verdicts[record.name] = [*check_configuration(subject), *check_size(subject, before)]
             waiting.append((record.name, pool.submit(_read_contents, subject, client)))
             roles = [role for role in entry.roles if role != "api"]

@@ -11,8 +11,9 @@ from toolkit.verify.model import Subject, Verdict
 
 _LABELS = ("title", "version", "revision", "created", "base.name", "base.digest")
 _SECRET_NAME = re.compile(
-    r"\b[A-Z0-9_]*(?:SECRET|TOKEN|PASSWORD|PASSWD|CREDENTIAL|(?:API|LICENSE|ACCESS|MASTER)_KEY)"
-    r"[A-Z0-9_]*=(?![\s\"']*(?:$|\s))[^\s]{3,}"
+    r"\b\w*(?:SECRET|TOKEN|PASSWORD|PASSWD|_PASS\b|CREDENTIAL|_KEY\b|APIKEY)\w*"
+    r"(?<!_FILE)(?<!_DIR)(?<!_PATH)=(?![\s\"']*(?:$|\s))[^\s]{3,}",
+    re.IGNORECASE,
 )
 _SECRET_VALUE = re.compile(
     r"gh[pousr]_[A-Za-z0-9]{30,}|AKIA[0-9A-Z]{16}|dop_v1_[0-9a-f]{40,}|glpat-[\w-]{20,}"
@@ -34,8 +35,11 @@ def check_configuration(subject: Subject) -> Iterator[Verdict]:
     yield _check_secrets(subject)
 
 
-def check_size(subject: Subject, last: ImageRecord | None) -> Iterator[Verdict]:
-    """The budget over the base, and the growth since the last release, databases not counted."""
+def check_size(subject: Subject, against: ImageRecord | bool | None) -> Iterator[Verdict]:
+    """The budget over the base, and the growth since the last release, databases not counted.
+
+    `against`: the image in the last release, False where that does not have it, None without one.
+    """
     ours = _own_size(subject.record)
     if ours is None:
         fix = "build with --load: the engine that has the image knows its size"
@@ -45,11 +49,15 @@ def check_size(subject: Subject, last: ImageRecord | None) -> Iterator[Verdict]:
     seen = f"{format_bytes(ours)} over base, of {format_bytes(budget)}"
     over = "take something out, or raise budget_mb in images/images.toml" if ours > budget else ""
     yield Verdict("budget", seen, over)
-    before = subject.record.size and last and last.size
-    if not last or not before:
+    if against is None:
         yield Verdict("growth", "no last release to compare with (--against MANIFEST)")
         return
-    grown = 100 * ((subject.record.size or 0) - before) / before
+    now, before = _without_databases(subject.record), against and _without_databases(against)
+    if not now or not before:
+        fix = "name a manifest that has the image's size"
+        yield Verdict("growth", "the last release has no size of it", fix)
+        return
+    grown = 100 * (now - before) / before
     seen = f"{grown:+.1f}% since {format_bytes(before)}, of {subject.limits.growth_percent:g}%"
     too_much = grown > subject.limits.growth_percent
     fix = "see what came in (docker history), or accept it: verify.growth_percent"
@@ -60,6 +68,12 @@ def _own_size(record: ImageRecord) -> int | None:
     if record.size_over_base is None:
         return None
     return record.size_over_base - sum(database.size for database in record.geolite or [])
+
+
+def _without_databases(record: ImageRecord | bool) -> int:
+    if not isinstance(record, ImageRecord) or not record.size:
+        return 0
+    return record.size - sum(database.size for database in record.geolite or [])
 
 
 def _check_labels(labels: dict[str, str]) -> Verdict:

@@ -96,6 +96,7 @@ class Runner:
         self._host = urlsplit(host).hostname or "127.0.0.1"
         self._memory = int(memory_mb * 1e6)
         self._environment = dict(environment)
+        self.cpus = int(client.info()["NCPU"])
 
     @contextlib.contextmanager
     def start(

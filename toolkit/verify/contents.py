@@ -13,7 +13,9 @@ from typing import IO
 
 from toolkit.verify.model import Subject, Verdict
 
-_KEY = re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+(?:[\w+/=:., -]+\s+){2}")
+_KEY = re.compile(
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY(?: BLOCK)?-----(?:\\n|\s)+(?:[\w -]+: [^\n]*\s+)*[\w+/=]{24}"
+)
 """A private key with a body: libraries hold the mere marker."""
 
 _MOST = 12
