@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from toolkit.console import phase
 from toolkit.errors import StackError, UsageError
 from toolkit.stack.compose import Stack
@@ -98,11 +100,17 @@ def _scale(stack: Stack, service: str, number: int) -> None:
 
 def _explain(stack: Stack, text: str) -> StackError:
     """Why a start failed: the service that ended, or is not healthy, and what it said last."""
+    from toolkit.engine.client import connect
+
+    named = re.findall(r"container (\S+) (?:is unhealthy|exited)", text)
+    client = connect(stack.engine.host)
     for one in stack.containers():
         ended = one["State"] in ("exited", "restarting") and one["ExitCode"] != 0
-        if ended or one.get("Health") == "unhealthy":
-            log = stack.run("logs", "--no-color", "--no-log-prefix", one["Service"]).stdout
-            how = f"ended with {one['ExitCode']}" if ended else "is not healthy"
+        if ended or one.get("Health") == "unhealthy" or one["Name"] in named:
+            container = client.containers.get(one["ID"])
+            code, restarts = container.attrs["State"]["ExitCode"], container.attrs["RestartCount"]
+            how = "keeps ending" if restarts else f"ended with {code}" if code else "is not healthy"
+            log = container.logs(tail=400).decode(errors="replace")
             return StackError(
                 f"{one['Service']} {how}; what waits for it was not started",
                 cause="\n         ".join(explain_log(log)),
