@@ -20,7 +20,7 @@ import time
 
 import pytest
 
-from tests.integration.conftest import ROOT, invoke
+from tests.integration.conftest import ROOT, build, invoke
 from tests.integration.shop import Site
 from toolkit.engine.find import find_plugin
 from toolkit.manifest import read_release
@@ -51,6 +51,7 @@ def docker_compose_project_name():
 @pytest.fixture(scope="session")
 def settings(release, parties, engine):
     """What the stack is started with: this run's own secrets, ports that are free."""
+    build()  # so that dist/release.json is of all images again, whatever was built last
     return {
         **name_images(read_release(ROOT / "dist" / "release.json"), by_digest=engine.containerd),
         **parties,

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.integration.conftest import ROOT, invoke
+from tests.integration.conftest import ROOT, build, invoke
 
 LAID_OUT_BADLY = """
 FROM {image}
@@ -58,6 +58,12 @@ NEVER_STARTS = """
 FROM {image}
 ENTRYPOINT ["sh", "-c", "echo data > /app/state"]
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def manifest(release):
+    """dist/release.json of all images again, whatever was built last."""
+    build()
 
 
 @pytest.fixture
