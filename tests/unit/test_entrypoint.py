@@ -128,3 +128,22 @@ def test_the_programs_are_clean(name):
         input=program(f"/out/usr/local/bin/{name}"), capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(
+    ("command", "api"),
+    [
+        ("tini -- vectis-entrypoint api", True),
+        ("/sbin/docker-init -- tini -- vectis-entrypoint api --log-level debug", True),
+        ("tini -- vectis-entrypoint worker", False),
+        ("tini -- vectis-entrypoint sh", False),
+        ("sleep 60", False),
+    ],
+)
+def test_the_health_check_knows_the_api_before_it_is_up(tmp_path, command, api):
+    """Else the API counted as healthy while it was still starting."""
+    names = {"__name__": "health"}
+    exec(compile(program("/out/usr/local/bin/vectis-health"), "vectis-health", "exec"), names)
+    path = tmp_path / "cmdline"
+    path.write_bytes(command.replace(" ", "\0").encode() + b"\0")
+    assert names["is_api"](str(path)) is api
